@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The socket tap's state: one `conn` for each end, in the storage of its socket, and its heads beside it.
+ * Storage goes with the socket, so nothing can be left behind and no table can fill. */
+#pragma once
+
+#include "kernel/owner.bpf.h"
+
+#define turn_lock bpf_spin_lock
+#include "kernel/turn.h"
+
+_Static_assert(sizeof(struct conn) <= 184, "conn and the kernel's 72 bytes fill a 256-byte object");
+_Static_assert(sizeof(struct heads) <= 440, "heads and the kernel's 72 bytes fill a 512-byte object");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct heads);
+} heads SEC(".maps");
+
+/* What user space has learned of a connection, by socket cookie: read at the start of a turn, and only
+ * while there is any. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, u32);
+} marks SEC(".maps");
+
+u32 marks_used; /* set by user space with the first mark */
+const volatile bool ssh_shown;
+
+/* The two names of a connection at one end. */
+struct ends {
+	u64 local[2], remote[2];
+	u16 local_port, remote_port;
+	u32 pad;
+};
+
+/* What a record says of the socket itself. */
+struct about {
+	struct ends ends;
+	u64 cookie;
+	u32 srtt_us;
+	u32 end; /* enum exchange_end */
+};
+
+#define MAPPED bpf_htonl(0xffff)
+
+ALWAYS_INLINE void addr_v4(u64 *out, u32 v4)
+{
+	u32 *w = (u32 *)out;
+
+	w[0] = 0;
+	w[1] = 0;
+	w[2] = MAPPED;
+	w[3] = v4;
+}
+
+/* From the socket and never from headers: under DNAT the two directions show different ones. Volatile:
+ * a load each, as the verifier takes no pointer arithmetic on a socket. */
+ALWAYS_INLINE void ends_of_bpf_sock(volatile struct bpf_sock *sk, struct ends *e)
+{
+	u32 *l = (u32 *)e->local, *r = (u32 *)e->remote;
+	u32 source = sk->src_ip4, dest = sk->dst_ip4;
+
+	l[0] = sk->src_ip6[0];
+	l[1] = sk->src_ip6[1];
+	l[2] = sk->src_ip6[2];
+	l[3] = sk->src_ip6[3];
+	r[0] = sk->dst_ip6[0];
+	r[1] = sk->dst_ip6[1];
+	r[2] = sk->dst_ip6[2];
+	r[3] = sk->dst_ip6[3];
+	if (sk->family == 2 /* AF_INET */) {
+		addr_v4(e->local, source);
+		addr_v4(e->remote, dest);
+	}
+	e->local_port = sk->src_port;
+	e->remote_port = bpf_ntohs(sk->dst_port);
+	e->pad = 0;
+}
+
+ALWAYS_INLINE void ends_of_sock(const struct sock *sk, struct ends *e)
+{
+	if (sk->__sk_common.skc_family == 2) {
+		addr_v4(e->local, sk->__sk_common.skc_rcv_saddr);
+		addr_v4(e->remote, sk->__sk_common.skc_daddr);
+	} else {
+		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
+	}
+	/* skc_num is 0 once the port was given back; inet_sport stays. */
+	e->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+	e->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	e->pad = 0;
+}
+
+/* Does anybody want this connection? SSH is left out unless asked for, so that a remote terminal does
+ * not feed itself. */
+ALWAYS_INLINE bool tap_wants_ports(u16 local, u16 remote, u32 bytes)
+{
+	if (!ssh_shown && (local == 22 || remote == 22)) {
+		count(COUNT_SSH_BYTES, bytes);
+		return false;
+	}
+	return filter_ports(local, remote);
+}
+
+/* Reserves a record with room for n bytes of heads, in one of four sizes, as a reserve wants a constant;
+ * copies the committed heads. */
+ALWAYS_INLINE struct exchange *tap_reserve(const struct heads *h, u32 n)
+{
+	struct exchange *x;
+
+	if (!h || !n) {
+		x = ring_reserve(sizeof(*x));
+		if (x)
+			x->r.size = sizeof(*x);
+	} else if (n <= 128) {
+		x = ring_reserve(sizeof(*x) + 128);
+		if (x) {
+			x->r.size = sizeof(*x) + 128;
+			__builtin_memcpy(x + 1, h->b, 128);
+		}
+	} else if (n <= 256) {
+		x = ring_reserve(sizeof(*x) + 256);
+		if (x) {
+			x->r.size = sizeof(*x) + 256;
+			__builtin_memcpy(x + 1, h->b, 256);
+		}
+	} else {
+		x = ring_reserve(sizeof(*x) + HEADS_MAX);
+		if (x) {
+			x->r.size = sizeof(*x) + HEADS_MAX;
+			__builtin_memcpy(x + 1, h->b, HEADS_MAX);
+		}
+	}
+	return x;
+}
+
+/*
+ * Ends the exchange that is going on (END_SWEEP: takes a snapshot) and puts its record in the ring.
+ * Room is reserved and the heads are copied before the lock; the state is read under it.
+ */
+static __noinline void tap_emit(struct conn *c, struct heads *h, const struct about *a)
+{
+	const struct ends *e = &a->ends;
+	u32 end = a->end;
+	u16 request = h ? h->request : 0, response = h ? h->response : 0;
+	u16 filled = h ? h->filled : 0;
+	struct exchange *x = NULL;
+	bool ended;
+
+	/* A snapshot can wait for the next sweep; an exchange that ended cannot. */
+	if (end == END_SWEEP && ring_half_full())
+		return;
+	if (filter_has_owner() && !(c->mode & CONN_PASS)) {
+		if (end != END_SWEEP)
+			count(COUNT_FILTERED, 1);
+	} else {
+		x = tap_reserve(h, request + response);
+	}
+	bpf_spin_lock(&c->lock);
+	ended = turn_end(c, x, end);
+	bpf_spin_unlock(&c->lock);
+	if (!x)
+		return;
+	if (!ended) {
+		bpf_ringbuf_discard(x, 0);
+		return;
+	}
+	x->r.kind = RECORD_EXCHANGE;
+	x->r.pad = 0;
+	x->cookie = a->cookie;
+	x->now_ns = bpf_ktime_get_ns();
+	x->srtt_us = a->srtt_us;
+	x->request_head = request;
+	x->response_head = response;
+	if (filled < request + response)
+		x->flags |= EX_GAP;
+	__builtin_memcpy(x->local, e->local, 16);
+	__builtin_memcpy(x->remote, e->remote, 16);
+	x->local_port = e->local_port;
+	x->remote_port = e->remote_port;
+	ring_submit(x);
+}
+
+/* The process that runs now uses this socket: it is the owner from here on. */
+ALWAYS_INLINE void tap_owner(struct conn *c)
+{
+	struct owner o;
+	bool pass;
+
+	if (c->owner.pid == (u32)(bpf_get_current_pid_tgid() >> 32))
+		return;
+	owner_of_current(&o);
+	pass = filter_current(o.pid, o.comm);
+	bpf_spin_lock(&c->lock);
+	c->owner = o;
+	if (pass)
+		c->mode |= CONN_PASS;
+	else
+		c->mode &= ~CONN_PASS;
+	bpf_spin_unlock(&c->lock);
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The turn engine: TCP segments in, exchanges out. It works on sequence numbers, never on packet counts,
+ * so reordering, retransmission and segmentation do not change a row. It compiles for BPF and natively:
+ * unit tests, fuzzers and capture files run the very code that runs in the kernel.
+ *
+ * The including file defines `struct turn_lock` (empty where nothing can run at the same time).
+ * Functions that say "locked" are called with it held: ingress runs before TCP takes the socket lock and
+ * egress under it, so two CPUs can be inside one connection.
+ */
+#pragma once
+
+#include "abi/exchange.h"
+
+#ifndef ALWAYS_INLINE
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#endif
+
+enum phase {
+	PHASE_IDLE,
+	PHASE_REQUEST,
+	PHASE_RESPONSE,
+	PHASE_STREAM, /* counted only: directions flip without waiting for each other */
+};
+
+enum conn_mode {
+	CONN_SEQ = 1 << 0,    /* next[] is known */
+	CONN_MIDWAY = 1 << 1, /* older than the tap, and no exchange has started since */
+	CONN_HTTP = 1 << 2,   /* the last request began with an HTTP method */
+	CONN_FOLLOW = 1 << 3, /* emit its payload too */
+	CONN_PASS = 1 << 4,   /* the owner matches the filter */
+	CONN_LOCAL = 1 << 5,  /* a requester on loopback: the responder's end keeps the heads */
+};
+
+/* Overlaps raise `overlaps` by two and clean turns lower it by one: past these the connection is not
+ * one of requests and answers in turn. */
+#define OVERLAPS_FOLLOW 4
+#define OVERLAPS_STREAM 8
+
+/* A jump over more than this is not a lost segment but a connection that was joined midway. */
+#define GAP_MAX (16u << 20)
+
+/* State of one end. It must stay within 184 bytes: with the kernel's 72 bytes of element header it fills
+ * one 256-byte slab object exactly. */
+struct conn {
+	struct turn_lock lock;
+	u8 role, phase, mode, overlaps;
+	u32 next[2]; /* the sequence number after the last byte seen: [0] requester's, [1] responder's */
+	u64 request_first_ns; /* while connecting: when the SYN was sent */
+	u64 request_last_ns;
+	u64 response_first_ns, response_last_ns;
+	u64 read_ns;
+	u64 request_bytes, response_bytes;
+	u32 join_seq, join_ack;
+	u32 response_seq; /* first of the response turn */
+	u32 number;	  /* exchanges started */
+	u32 retransmits;
+	u32 connect_us;
+	u32 single_len; /* length of the last request segment that held one message only */
+	u32 budget;	/* bytes of payload that may still be emitted */
+	u16 flags;
+	u16 pad;
+	u64 swept_ns; /* last activity at the last snapshot */
+	u8 tail[TAIL_LEN];
+	struct owner owner;
+};
+
+/* The heads of the exchange that is going on; a storage of its own, as most idle ends need none.
+ * Bytes past request + response are not committed and belong to whoever is loading them. */
+struct heads {
+	u16 request, response; /* committed lengths */
+	u16 filled;	       /* bytes loaded: less than the lengths while there is a hole */
+	u16 pad;
+	u8 b[HEADS_MAX];
+};
+
+struct segment {
+	u32 seq, ack, len; /* of the payload */
+	bool request;	   /* requester to responder */
+	bool egress;
+	u64 now;
+};
+
+enum take { TAKE_NOTHING, TAKE_REQUEST, TAKE_RESPONSE };
+
+/* What the caller is to load for the heads: len bytes of the segment from `skip` go to offset. */
+struct head_take {
+	enum take what;
+	u32 offset; /* from the first byte of the turn */
+	u32 skip;   /* bytes of the segment that were seen before */
+	bool start; /* of the request turn: heads begin anew */
+};
+
+/* Does this segment end the exchange that is going on? A look before the lock; turn_end looks again. */
+ALWAYS_INLINE bool turn_ends(const struct conn *c, const struct segment *s)
+{
+	return s->request && s->len && c->phase == PHASE_RESPONSE &&
+	       (s32)(s->seq + s->len - c->next[0]) > 0;
+}
+
+ALWAYS_INLINE void turn_start(struct conn *c, u64 now)
+{
+	c->join_seq = c->next[0];
+	c->join_ack = c->next[1];
+	c->request_first_ns = 0;
+	c->request_last_ns = 0;
+	c->response_first_ns = 0;
+	c->response_last_ns = 0;
+	c->read_ns = 0;
+	c->request_bytes = 0;
+	c->response_bytes = 0;
+	c->retransmits = 0;
+	__builtin_memset(c->tail, 0, sizeof(c->tail));
+	c->flags = c->mode & CONN_MIDWAY ? EX_MIDWAY : 0;
+	c->mode &= ~CONN_MIDWAY;
+	c->number++;
+}
+
+ALWAYS_INLINE void turn_overlap(struct conn *c, bool overlap)
+{
+	if (!overlap) {
+		if (c->overlaps)
+			c->overlaps--;
+		return;
+	}
+	c->flags |= EX_OVERLAP;
+	if (c->overlaps < 250)
+		c->overlaps += 2;
+	if (c->mode & CONN_HTTP) {
+		if (c->overlaps >= OVERLAPS_FOLLOW)
+			c->mode |= CONN_FOLLOW;
+	} else if (c->overlaps >= OVERLAPS_STREAM) {
+		c->phase = PHASE_STREAM;
+		c->flags |= EX_STREAM;
+	}
+}
+
+/* Locked. The requester's new bytes. */
+ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fresh, struct head_take *t)
+{
+	if (c->phase == PHASE_IDLE) {
+		bool crossed = c->number && !(c->mode & CONN_MIDWAY) && (s32)(s->ack - c->next[1]) < 0;
+
+		turn_start(c, s->now);
+		c->phase = PHASE_REQUEST;
+		c->request_first_ns = s->now;
+		t->start = true;
+		turn_overlap(c, crossed);
+	} else if (!c->request_first_ns) {
+		c->request_first_ns = s->now;
+	}
+	if (c->phase == PHASE_REQUEST && c->request_bytes < REQUEST_HEAD_MAX) {
+		t->what = TAKE_REQUEST;
+		t->offset = s->seq + t->skip - c->join_seq;
+	}
+	c->request_bytes += fresh;
+	c->request_last_ns = s->now;
+}
+
+/* Locked. The responder's new bytes. */
+ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fresh, struct head_take *t)
+{
+	if (c->phase == PHASE_IDLE) { /* it speaks first: an exchange without a request */
+		turn_start(c, s->now);
+		c->phase = PHASE_REQUEST;
+		t->start = true;
+	}
+	if (c->phase == PHASE_REQUEST) {
+		c->phase = PHASE_RESPONSE;
+		c->response_first_ns = s->now;
+		c->response_seq = c->next[1];
+		/* Sent before the request was seen: not its answer. */
+		turn_overlap(c, c->request_bytes && (s32)(s->ack - c->join_seq) <= 0);
+	} else if (!c->response_first_ns) {
+		c->response_first_ns = s->now;
+	}
+	if (c->phase == PHASE_RESPONSE && c->response_bytes < RESPONSE_HEAD_MAX) {
+		t->what = TAKE_RESPONSE;
+		t->offset = s->seq + t->skip - c->response_seq;
+	}
+	c->response_bytes += fresh;
+	c->response_last_ns = s->now;
+}
+
+/* Locked. A segment none of whose bytes are new: on egress a retransmission; on ingress a duplicate, or
+ * the late filling of a hole, whose bytes the head may still lack. */
+ALWAYS_INLINE void turn_old(struct conn *c, const struct segment *s, struct head_take *t)
+{
+	u32 start = s->request ? c->join_seq : c->response_seq;
+
+	if (s->egress) {
+		c->retransmits++;
+		return;
+	}
+	if (c->phase == PHASE_IDLE || c->phase == PHASE_STREAM || (s32)(s->seq - start) < 0)
+		return;
+	if (!s->request && c->phase != PHASE_RESPONSE)
+		return;
+	t->what = s->request ? TAKE_REQUEST : TAKE_RESPONSE;
+	t->offset = s->seq - start;
+}
+
+/* Locked. Takes a segment with payload into the state; *t says which bytes of it the heads want. */
+ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct head_take *t)
+{
+	u32 d = s->request ? 0 : 1;
+	u32 end = s->seq + s->len;
+	s32 ahead, fresh;
+
+	if (!(c->mode & CONN_SEQ)) { /* data on a SYN, or a first sight without the socket's own numbers */
+		c->next[d] = s->seq;
+		c->next[!d] = s->ack;
+		c->mode |= CONN_SEQ;
+	}
+	ahead = s->seq - c->next[d];
+	if (ahead > (s32)GAP_MAX || ahead < -(s32)(1u << 30)) {
+		c->next[d] = s->seq;
+		c->flags |= EX_GAP;
+		ahead = 0;
+	}
+	fresh = end - c->next[d];
+	if (fresh <= 0) {
+		turn_old(c, s, t);
+		return;
+	}
+	if (ahead < 0) {
+		t->skip = -ahead;
+		if (s->egress)
+			c->retransmits++;
+	}
+	/* turn_start reads next[] as the first number of the turn: a hole belongs to it. */
+	if (s->request)
+		turn_request(c, s, fresh, t);
+	else
+		turn_response(c, s, fresh, t);
+	c->next[d] = end;
+}
+
+ALWAYS_INLINE u64 turn_last_ns(const struct conn *c)
+{
+	return c->response_last_ns > c->request_last_ns ? c->response_last_ns : c->request_last_ns;
+}
+
+/*
+ * Locked. Ends the exchange that is going on (or, for END_SWEEP, takes a snapshot of it) and writes it
+ * to x, which may be NULL where there is no room for a record. False: there was none to end.
+ * The caller has filled x's head lengths, addresses and time.
+ */
+ALWAYS_INLINE bool turn_end(struct conn *c, struct exchange *x, u8 end)
+{
+	if (c->phase == PHASE_IDLE || (end == END_NEXT && c->phase != PHASE_RESPONSE))
+		return false;
+	if (x) {
+		x->cookie = 0;
+		x->request_first_ns = c->request_first_ns;
+		x->request_last_ns = c->request_last_ns;
+		x->response_first_ns = c->response_first_ns;
+		x->response_last_ns = c->response_last_ns;
+		x->read_ns = c->read_ns;
+		x->request_bytes = c->request_bytes;
+		x->response_bytes = c->response_bytes;
+		x->number = c->number - 1;
+		x->join_seq = c->join_seq;
+		x->join_ack = c->join_ack;
+		x->connect_us = c->connect_us;
+		x->retransmits = c->retransmits;
+		x->flags = c->flags | (c->mode & CONN_FOLLOW ? EX_FOLLOWED : 0) |
+			   (c->mode & CONN_LOCAL ? EX_LOCAL : 0);
+		x->role = c->role;
+		x->end = end;
+		x->owner = c->owner;
+		__builtin_memcpy(x->tail, c->tail, sizeof(x->tail));
+	}
+	if (end == END_SWEEP) {
+		c->swept_ns = turn_last_ns(c);
+		return true;
+	}
+	c->connect_us = 0;
+	if (!(c->phase == PHASE_STREAM && end == END_FIN))
+		c->phase = PHASE_IDLE;
+	return true;
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The session's contact with the kernel: load an object, choose rungs, attach, detach.
+ * Whatever is attached is a link held by a descriptor, so a killed tapline leaves nothing behind. */
+#include <bpf/bpf.h>
+
+#include "base/log.h"
+#include "host/cgroup.h"
+#include "host/tracefs.h"
+#include "loader/feature.h"
+#include "loader/state.h"
+
+static int on_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (!log_verbose || level == LIBBPF_DEBUG)
+		return 0;
+	return vfprintf(stderr, format, args);
+}
+
+int session_check_needs(struct session *s)
+{
+	const struct feature_text *missing = feature_missing(s->tool->needs);
+	char lacking[128];
+	struct buf b = BUF_ON(lacking);
+
+	libbpf_set_print(on_libbpf);
+	if (!missing)
+		return 0;
+	feature_lacking_caps(&b);
+	if (b.len && missing == &feature_texts[FEATURE_ROOT])
+		return session_fail(s, -EPERM, "this needs %.*s: run it with sudo", (int)b.len, b.p);
+	return session_fail(s, -ENOTSUP, "%s %s", missing->missing, missing->instead);
+}
+
+static int on_record(void *arg, void *data, size_t size)
+{
+	struct session *s = arg;
+	const struct record *r = data;
+	const struct tool *t = s->tool;
+
+	if (size < sizeof(*r) || r->size > size || r->kind >= t->n_records ||
+	    r->size < t->records[r->kind].min_size) {
+		s->malformed++;
+		return 0;
+	}
+	s->records++;
+	s->handled = t->records[r->kind].handle(s, r);
+	return s->handled ? -1 : 0; /* libbpf stops at a negative value */
+}
+
+int session_drain(struct session *s)
+{
+	int r;
+
+	if (!s->ring)
+		return 0;
+	s->handled = 0;
+	r = ring_buffer__consume(s->ring);
+	if (s->handled)
+		return s->handled;
+	return r < 0 && r != -EINTR ? r : 0;
+}
+
+int session_load(struct session *s, struct bpf_object_skeleton *skeleton, void *skel,
+		 void (*destroy)(void *skel))
+{
+	struct bpf_object *obj = *skeleton->obj;
+	int r, ring;
+
+	s->skeleton = skeleton;
+	s->skel = skel;
+	s->destroy = destroy;
+	r = bpf_object__load_skeleton(skeleton);
+	if (r)
+		return session_fail(s, r,
+				    "the kernel refused the BPF programs (%s): run 'tapline doctor', or "
+				    "again with -v for the verifier's log",
+				    strerror(-r));
+	s->counters_fd = bpf_object__find_map_fd_by_name(obj, "counters");
+	ring = bpf_object__find_map_fd_by_name(obj, "ring");
+	if (ring < 0)
+		return 0;
+	s->ring = ring_buffer__new(ring, on_record, s, NULL);
+	if (!s->ring)
+		return session_fail(s, -errno, "cannot map the ring buffer: %s", strerror(errno));
+	return 0;
+}
+
+int session_choose(struct session *s, struct bpf_object *obj, const struct rung *ladder)
+{
+	int chosen = -ENOTSUP;
+
+	(void)s;
+	for (int i = 0; ladder[i].program; i++) {
+		struct bpf_program *p = bpf_object__find_program_by_name(obj, ladder[i].program);
+
+		if (!p)
+			continue;
+		if (chosen >= 0 || feature_hook(ladder[i].hook)) {
+			bpf_program__set_autoload(p, false);
+			continue;
+		}
+		chosen = i;
+		if (ladder[i].without)
+			log_info("%s: without %s", ladder[i].hook, ladder[i].without);
+	}
+	return chosen;
+}
+
+int session_own_link(struct session *s, struct bpf_link *link)
+{
+	if (s->n_links == SESSION_LINKS) {
+		bpf_link__destroy(link);
+		return -ENOSPC;
+	}
+	s->links[s->n_links++] = link;
+	return 0;
+}
+
+int session_own_fd(struct session *s, int fd)
+{
+	if (s->n_fds == SESSION_FDS) {
+		close(fd);
+		return -ENOSPC;
+	}
+	s->fds[s->n_fds++] = fd;
+	return 0;
+}
+
+static struct bpf_link *attach_cgroup(struct session *s, struct bpf_program *p)
+{
+	if (s->cgroup_fd < 0)
+		s->cgroup_fd = cgroup_root_open();
+	if (s->cgroup_fd < 0) {
+		errno = -s->cgroup_fd;
+		return NULL;
+	}
+	return bpf_program__attach_cgroup(p, s->cgroup_fd);
+}
+
+int session_attach(struct session *s)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, *s->skeleton->obj) {
+		struct bpf_link *link;
+
+		/* Iterators and socket filters want an argument, which only the tool has. */
+		if (!bpf_program__autoload(p) || bpf_program__type(p) == BPF_PROG_TYPE_SOCKET_FILTER ||
+		    bpf_program__expected_attach_type(p) == BPF_TRACE_ITER)
+			continue;
+		if (bpf_program__type(p) == BPF_PROG_TYPE_TRACEPOINT)
+			(void)tracefs_ensure(); /* without it the attach below says what is wrong */
+		if (bpf_program__type(p) == BPF_PROG_TYPE_CGROUP_SKB)
+			link = attach_cgroup(s, p);
+		else
+			link = bpf_program__attach(p);
+		if (!link)
+			return session_fail(s, -errno, "cannot attach %s (%s): run 'tapline doctor'",
+					    bpf_program__section_name(p), strerror(errno));
+		log_info("attached %s to %s", bpf_program__name(p), bpf_program__section_name(p));
+		if (session_own_link(s, link))
+			return session_fail(s, -ENOSPC, "too many programs in one tool");
+	}
+	return 0;
+}
+
+void session_detach(struct session *s)
+{
+	for (unsigned i = 0; i < s->n_links; i++)
+		bpf_link__destroy(s->links[i]);
+	for (unsigned i = 0; i < s->n_fds; i++)
+		close(s->fds[i]);
+	ring_buffer__free(s->ring);
+	if (s->skel)
+		s->destroy(s->skel);
+	if (s->cgroup_fd >= 0)
+		close(s->cgroup_fd);
+	s->n_links = 0;
+	s->n_fds = 0;
+	s->ring = NULL;
+	s->skel = NULL;
+	s->cgroup_fd = -1;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The one loop of a run: ring, timer, signals and outputs, in a single thread.
+ * The ring is drained on a timer; the kernel wakes the loop early only when the ring is half full. */
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#include "base/clock.h"
+#include "loader/state.h"
+
+/* Long enough to batch, short enough that a person sees a row at once. */
+#define DRAIN_MS 10
+
+static void on_signal(struct session *s)
+{
+	struct signalfd_siginfo si;
+
+	if (read(s->signal_fd, &si, sizeof(si)) == sizeof(si))
+		s->stop = true;
+}
+
+static int watch(struct session *s, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+int session_loop_open(struct session *s)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->signal_fd < 0 || s->epoll_fd < 0)
+		return -errno;
+	r = watch(s, s->signal_fd);
+	if (!r && s->ring)
+		r = watch(s, ring_buffer__epoll_fd(s->ring));
+	return r ? session_fail(s, r, "cannot wait for events: %s", strerror(-r)) : 0;
+}
+
+/* A reader that left is a quiet end; an output that fails is not. */
+static int flush_output(struct session *s, bool wait)
+{
+	int r = output_flush(s->output, wait);
+
+	if (!r || r == -EAGAIN)
+		return 0;
+	s->stop = true;
+	if (r == -EPIPE) {
+		s->reader_gone = true;
+		return 0;
+	}
+	return session_fail(s, r, "cannot write the output: %s", strerror(-r));
+}
+
+static int turn(struct session *s)
+{
+	uint64_t now;
+	int r;
+
+	s->wall_offset = clock_wall_offset_ns();
+	r = session_drain(s);
+	now = clock_mono_ns();
+	if (!r && s->tool->tick && now >= s->next_tick_ns) {
+		s->next_tick_ns = now + s->tick_ms * 1000000ull;
+		r = s->tool->tick(s, now);
+	}
+	if (s->common.duration && now - s->started_ns >= s->common.duration * 1000000000ull)
+		s->stop = true;
+	if (r == -ECANCELED) {
+		s->stop = true;
+		r = 0;
+	}
+	return r ? r : flush_output(s, false);
+}
+
+int session_loop(struct session *s)
+{
+	struct epoll_event e[4];
+	int r = 0;
+
+	s->started_ns = clock_mono_ns();
+	s->next_tick_ns = s->started_ns + s->tick_ms * 1000000ull;
+	while (!s->stop && !r) {
+		int n = epoll_wait(s->epoll_fd, e, ARRAY_SIZE(e), DRAIN_MS);
+
+		for (int i = 0; i < n; i++)
+			if (e[i].data.fd == s->signal_fd)
+				on_signal(s);
+		r = turn(s);
+	}
+	if (r || s->reader_gone)
+		return r;
+	if (s->tool->finish) {
+		r = s->tool->finish(s);
+		if (r == -ECANCELED)
+			r = 0;
+	}
+	return r ? r : flush_output(s, true);
+}

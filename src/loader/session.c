@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* One run from argv to exit status: options, needs, open, drop privileges, loop, account.
+ * Every subcommand goes this way, so none can forget a part of it. */
+#include "loader/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "host/cgroup.h"
+#include "loader/feature.h"
+#include "loader/privilege.h"
+#include "loader/state.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+void *session_conf(struct session *s)
+{
+	return s->conf;
+}
+
+const struct common *session_common(const struct session *s)
+{
+	return &s->common;
+}
+
+void session_set_state(struct session *s, void *state)
+{
+	s->state = state;
+}
+
+void *session_state(struct session *s)
+{
+	return s->state;
+}
+
+const struct filter *session_filter(const struct session *s)
+{
+	return &s->common.filter;
+}
+
+struct output *session_output(struct session *s)
+{
+	return s->output;
+}
+
+void session_set_tick(struct session *s, unsigned ms)
+{
+	s->tick_ms = ms;
+	s->next_tick_ns = clock_mono_ns() + ms * 1000000ull;
+}
+
+void session_stop(struct session *s)
+{
+	s->stop = true;
+}
+
+uint64_t session_started(const struct session *s)
+{
+	return s->started_ns;
+}
+
+int64_t session_wall(const struct session *s, uint64_t mono_ns)
+{
+	return (int64_t)mono_ns + s->wall_offset;
+}
+
+int session_fail(struct session *s, int error, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (!s->error)
+		log_error("%s", text); /* the first cause; what follows from it is noise */
+	s->error = error;
+	return error;
+}
+
+uint64_t session_columns(const struct session *s)
+{
+	const uint8_t *fields;
+	unsigned n = output_fields(s->output, &fields);
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		mask |= 1ull << fields[i];
+	for (unsigned i = 0; i < s->n_where; i++)
+		mask |= 1ull << s->where[i].column;
+	return mask;
+}
+
+bool session_where(const struct session *s, const struct row *row)
+{
+	for (unsigned i = 0; i < s->n_where; i++)
+		if (!where_match(&s->where[i], row))
+			return false;
+	return true;
+}
+
+int session_row(struct session *s, const struct row *row)
+{
+	if (s->common.rows && s->rows >= s->common.rows)
+		return -ECANCELED;
+	if (!session_where(s, row))
+		return 0;
+	if (output_row(s->output, row))
+		return 0; /* dropped and counted by the output */
+	s->rows++;
+	return s->common.rows && s->rows >= s->common.rows ? -ECANCELED : 0;
+}
+
+int session_group(struct session *s, const struct row *row)
+{
+	if (!output_row(s->output, row))
+		s->rows++;
+	return 0;
+}
+
+/* The columns to show: --fields, else what the table shows, else all. 0 or -EINVAL, said. */
+static int choose_fields(struct session *s, const struct schema *schema, uint64_t extra,
+			 uint8_t *fields, unsigned *n)
+{
+	const struct opt_list *asked = &s->common.fields;
+	bool table = output_kinds[s->common.format] == output_kinds[0];
+
+	*n = 0;
+	for (unsigned i = 0; i < asked->n; i++) {
+		int c = schema_find(schema, text_of(asked->v[i]));
+		const char *names[64], *near;
+
+		for (unsigned k = 0; k < schema->n; k++)
+			names[k] = schema->columns[k].name;
+		near = opt_nearest(asked->v[i], names, schema->n);
+		if (c < 0)
+			return session_fail(s, -EINVAL,
+					    "--fields: there is no column '%s'%s%s%s; --help lists them",
+					    asked->v[i], near ? ", did you mean '" : "", near ? near : "",
+					    near ? "'" : "");
+		fields[(*n)++] = (uint8_t)c;
+	}
+	for (unsigned i = 0; !asked->n && i < schema->n; i++) {
+		unsigned flags = schema->columns[i].flags;
+		bool shown = table ? flags & COLUMN_SHOWN : !(flags & COLUMN_EXTRA);
+
+		if (shown || extra & 1ull << i)
+			fields[(*n)++] = (uint8_t)i;
+	}
+	return 0;
+}
+
+int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra)
+{
+	uint8_t fields[OPT_LIST_MAX > 64 ? OPT_LIST_MAX : 64];
+	struct output *o = NULL;
+	unsigned n;
+	int r = choose_fields(s, schema, extra, fields, &n);
+
+	if (r)
+		return r;
+	r = output_new(&o, output_kinds[s->common.format], schema, fields, n, STDOUT_FILENO,
+		       output_style_of(STDOUT_FILENO));
+	if (r)
+		return session_fail(s, r, "no memory for the output");
+	output_free(s->output);
+	s->output = o;
+	s->schema = schema;
+	return 0;
+}
+
+static int parse_where(struct session *s)
+{
+	const struct opt_list *list = &s->common.where;
+
+	for (unsigned i = 0; i < list->n; i++) {
+		const char *why = "";
+		size_t at = 0;
+		int r = where_parse(&s->where[i], s->schema, list->v[i], &at, &why);
+
+		if (r)
+			return session_fail(s, -EINVAL, "--where: %s\n  %s\n  %*s^", why, list->v[i],
+					    (int)at, "");
+		s->n_where++;
+	}
+	return 0;
+}
+
+/* --pid and --container become part of the filter that the kernel side gets. */
+static int resolve_filter(struct session *s)
+{
+	struct common *c = &s->common;
+	const char *why = "";
+	unsigned level;
+	int r;
+
+	c->filter.pid = (uint32_t)c->pid;
+	if (!c->container)
+		return 0;
+	r = cgroup_of_container(c->container, &c->filter.cgroup_id, &level, &why);
+	if (r)
+		return session_fail(s, r, "--container: '%s' %s", c->container, why);
+	c->filter.cgroup_level = level;
+	c->filter.by_cgroup = 1;
+	return 0;
+}
+
+static int parse_options(struct session *s, int argc, char **argv)
+{
+	const struct tool *t = s->tool;
+	struct opt_set sets[] = {{t->manual.opts, s->conf, NULL},
+				 {common_opts, &s->common, NULL}};
+	bool own = t->manual.opts != NULL;
+	char text[512];
+	struct buf err = BUF_ON(text);
+	int operands = 0;
+	int r = opt_parse(argc, argv, own ? sets : sets + 1, own ? 2 : 1, &operands, &err);
+
+	if (!r && operands && !*t->manual.operands) {
+		buf_printf(&err, "'%s' is not an option; see 'tapline %s --help'", argv[1],
+			   t->manual.name);
+		r = -EINVAL;
+	}
+	if (r)
+		return session_fail(s, r, "%.*s", (int)err.len, err.p);
+	if (s->common.json)
+		s->common.format = 1;
+	log_verbose = s->common.verbose;
+	return 0;
+}
+
+/* --help and the man page need neither privileges nor a kernel. True: it was one of these. */
+static bool show_manual(struct session *s)
+{
+	struct buf b = {.cap = 1 << 18};
+	struct output_style style = output_style_of(STDOUT_FILENO);
+
+	if (!s->common.help && !s->common.man)
+		return false;
+	b.p = malloc(b.cap);
+	if (!b.p)
+		return true;
+	if (s->common.man)
+		manual_man(&s->tool->manual, common_opts, &b);
+	else
+		manual_help(&s->tool->manual, common_opts, style.width ? style.width : 100, &b);
+	(void)fwrite(b.p, 1, b.len, stdout);
+	free(b.p);
+	return true;
+}
+
+/* Tells whoever waits (tests, supervisors) that everything is attached. */
+static void say_ready(const struct session *s)
+{
+	const char *fd = getenv("TAPLINE_READY_FD");
+	uint64_t n;
+
+	if (fd && !text_to_u64(text_of(fd), &n) && n > STDERR_FILENO && n < 65536) {
+		if (write((int)n, "ready\n", 6) != 6)
+			log_info("nobody reads TAPLINE_READY_FD");
+		close((int)n);
+	}
+	if (s->ring && isatty(STDERR_FILENO))
+		(void)fprintf(stderr, "tapline %s is watching; Ctrl-C ends it\n", s->tool->manual.name);
+}
+
+static int run(struct session *s)
+{
+	int r = s->tool->no_common_filter ? 0 : resolve_filter(s);
+
+	if (!r)
+		r = session_check_needs(s);
+	if (!r && s->schema)
+		r = session_set_schema(s, s->schema, 0);
+	if (!r && s->schema)
+		r = parse_where(s);
+	if (!r)
+		r = s->tool->open(s, s->conf);
+	feature_done();
+	if (r)
+		return r;
+	if (!s->ring && !s->tool->tick)
+		return output_flush(s->output, true) == -EPIPE ? 0 : s->error;
+	r = session_loop_open(s);
+	if (r)
+		return r;
+	r = privilege_drop(0);
+	if (r)
+		return session_fail(s, r, "cannot give up privileges (%s), so nothing is parsed",
+				    strerror(-r));
+	s->wall_offset = clock_wall_offset_ns();
+	say_ready(s);
+	r = session_loop(s);
+	session_ledger(s);
+	return r;
+}
+
+static void session_close(struct session *s)
+{
+	if (s->tool->close)
+		s->tool->close(s);
+	for (unsigned i = 0; i < s->n_where; i++)
+		where_free(&s->where[i]);
+	session_detach(s);
+	output_free(s->output);
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
+	if (s->epoll_fd >= 0)
+		close(s->epoll_fd);
+	free(s->conf);
+}
+
+int session_run(const struct tool *tool, int argc, char **argv)
+{
+	struct session s = {.tool = tool,
+			    .schema = tool->manual.schema,
+			    .tick_ms = tool->tick_ms,
+			    .counters_fd = -1,
+			    .cgroup_fd = -1,
+			    .epoll_fd = -1,
+			    .signal_fd = -1};
+	int r;
+
+	s.conf = calloc(1, tool->conf_size + 1);
+	if (!s.conf)
+		return EXIT_FAILED;
+	if (tool->conf_default)
+		memcpy(s.conf, tool->conf_default, tool->conf_size);
+	r = parse_options(&s, argc, argv);
+	if (!r && !show_manual(&s))
+		r = run(&s);
+	session_close(&s);
+	if (!r)
+		return EXIT_OK;
+	return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The session's own struct, for the files that make up the session and for nobody else.
+ * Tools see session.h only. */
+#pragma once
+
+#include "loader/session.h"
+#include "output/where.h"
+
+#define SESSION_LINKS 32
+#define SESSION_FDS   16
+
+struct session {
+	const struct tool *tool;
+	struct common common;
+	void *conf;  /* the tool's options, owned */
+	void *state; /* the tool's own, its close() frees it */
+
+	const struct schema *schema;
+	struct output *output;
+	struct where where[OPT_LIST_MAX];
+	unsigned n_where;
+	uint64_t rows; /* shown */
+
+	/* kernel side */
+	struct bpf_object_skeleton *skeleton;
+	void *skel;
+	void (*destroy)(void *skel);
+	struct ring_buffer *ring;
+	int counters_fd, cgroup_fd;
+	struct bpf_link *links[SESSION_LINKS];
+	unsigned n_links;
+	int fds[SESSION_FDS];
+	unsigned n_fds;
+	uint64_t records, malformed;
+	int handled; /* what the last handler returned, when not 0 */
+
+	/* loop */
+	int epoll_fd, signal_fd;
+	unsigned tick_ms;
+	uint64_t started_ns, next_tick_ns;
+	int64_t wall_offset;
+	bool stop, reader_gone;
+	int error; /* what ended the run, when it failed */
+};
+
+/* loop.c: what the loop waits for is opened while privileges are there. 0 or -errno, said. */
+int session_loop_open(struct session *s);
+/* Until told to stop. 0 or -errno. */
+int session_loop(struct session *s);
+/* ledger.c: what was seen, shown and lost, on standard error. */
+void session_ledger(struct session *s);
+/* attach.c */
+int session_check_needs(struct session *s);
+void session_detach(struct session *s);

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Exchanges become calls: protocol told, messages read, quality judged.
+ * What an exchange cannot say alone (100-continue, early answers, upgrades) is left to notes.c. */
+#include "protocol/http1.h"
+#include "tools/requests/requests.h"
+
+static struct text head_at(const struct exchange *x, uint32_t from, uint32_t n)
+{
+	return (struct text){(const char *)(x + 1) + from, n};
+}
+
+/* Of both ends, the one whose heads say more; on loopback only the responder keeps any. */
+static const struct exchange *with_heads(const struct exchange *a, const struct exchange *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a->request_head > b->request_head ? a : b;
+}
+
+static void read_messages(struct call *c)
+{
+	const uint8_t *p = (const uint8_t *)c->request_head.p;
+	const uint8_t *q = (const uint8_t *)c->response_head.p;
+	uint32_t n = c->request_head.len, m = c->response_head.len;
+	const struct message *asked = NULL;
+
+	if (n) {
+		c->protocol = protocol_detect(p, n);
+		if (c->protocol && c->protocol->request(p, n, &c->request))
+			c->protocol = NULL;
+		asked = &c->request;
+	} else if (!c->request_bytes && m) {
+		/* Joined in the middle of a response: its own start may tell. */
+		if (!protocol_http1.response(q, m, NULL, &c->response) && c->response.status)
+			c->protocol = &protocol_http1;
+	}
+	if (!c->protocol || !m)
+		return;
+	/* A 1xx may be followed by the final response in the same turn. */
+	while (!c->protocol->response(q, m, asked, &c->response) && c->response.interim &&
+	       c->response.head_whole && c->response.head_length < m) {
+		q += c->response.head_length;
+		m -= c->response.head_length;
+	}
+	c->answered = c->response.status && !c->response.interim;
+}
+
+static void judge(struct call *c)
+{
+	const struct exchange *a = c->requester, *b = c->responder;
+	unsigned flags = (a ? a->flags : 0) | (b ? b->flags : 0);
+	bool http = c->protocol == &protocol_http1;
+
+	if (http && c->request.method.p && !c->request.head_whole)
+		c->quality |= QUALITY_HEAD_CUT;
+	if (flags & EX_MIDWAY && !(http && c->request.method.p))
+		c->quality |= QUALITY_MIDWAY;
+	if (flags & EX_GAP)
+		c->quality |= QUALITY_GAP;
+	if (!b && a->flags & EX_LOCAL)
+		c->quality |= QUALITY_LOST;
+	if (c->request_bytes && (!c->response_bytes || (http && c->response.interim)))
+		c->quality |= QUALITY_UNANSWERED;
+	if (flags & EX_RESET && !call_is_whole(c))
+		c->quality |= QUALITY_RESET;
+}
+
+void call_of(struct call *c, const struct exchange *requester, const struct exchange *responder)
+{
+	const struct exchange *x = with_heads(requester, responder);
+	/* Times as the client felt them, where the client is here: both of one end. */
+	const struct exchange *t = requester ? requester : responder;
+
+	memset(c, 0, sizeof(*c));
+	c->requester = requester;
+	c->responder = responder;
+	c->x = x;
+	c->request_head = head_at(x, 0, x->request_head);
+	c->response_head = head_at(x, x->request_head, x->response_head);
+	c->request_first_ns = t->request_first_ns;
+	c->request_last_ns = t->request_last_ns;
+	c->response_first_ns = t->response_first_ns;
+	c->response_last_ns = t->response_last_ns;
+	c->request_bytes = t->request_bytes;
+	c->response_bytes = t->response_bytes;
+	if (requester && responder) {
+		c->request_bytes = MAX(requester->request_bytes, responder->request_bytes);
+		c->response_bytes = MAX(requester->response_bytes, responder->response_bytes);
+	}
+	read_messages(c);
+	c->host = c->request.host;
+	judge(c);
+}
+
+/* The last bytes of the turn: at the end of its captured head, where that is all of it. */
+static bool response_whole(const struct call *c)
+{
+	const uint8_t *tail = c->x->tail;
+	unsigned n = TAIL_LEN;
+
+	if (c->response_bytes <= c->response_head.len) {
+		n = MIN(c->response_head.len, TAIL_LEN);
+		tail = (const uint8_t *)c->response_head.p + c->response_head.len - n;
+	}
+	return http1_response_complete(&c->response, c->response_bytes, tail, n);
+}
+
+bool call_is_whole(const struct call *c)
+{
+	const struct message *q = &c->request;
+
+	if (c->protocol != &protocol_http1 || !c->answered)
+		return false;
+	if (q->head_whole && q->body == BODY_LENGTH &&
+	    c->request_bytes < q->head_length + q->body_length)
+		return false;
+	return response_whole(c);
+}
+
+void call_show(struct requests *r, struct call *c)
+{
+	struct call_row row;
+
+	r->calls++;
+	row_of_call(r, c, &row);
+	if (r->by) {
+		if (session_where(r->session, &row.row))
+			by_add(r->by, &row);
+		return;
+	}
+	if (r->conf->in_flight)
+		return;
+	if (!r->shown)
+		r->shown = session_row(r->session, &row.row);
+}
+
+void calls_done(void *arg, const struct exchange *requester, const struct exchange *responder)
+{
+	struct requests *r = arg;
+	struct call c;
+
+	call_of(&c, requester, responder);
+	if (followed_done(r, &c))
+		return;
+	if (!notes_take(r, &c))
+		call_show(r, &c);
+}
+
+bool calls_complete(void *arg, const struct exchange *requester, const struct exchange *responder)
+{
+	struct requests *r = arg;
+	struct call c;
+
+	call_of(&c, requester, responder);
+	if ((c.x->flags & (EX_STREAM | EX_FOLLOWED)) != 0)
+		return false;
+	if (c.request_bytes && notes_expects_rest(r->notes, c.x->cookie))
+		return !protocol_http1.response((const uint8_t *)c.response_head.p, c.response_head.len,
+						NULL, &c.response) &&
+		       response_whole(&c);
+	return call_is_whole(&c);
+}

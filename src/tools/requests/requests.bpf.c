@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* requests, kernel side: cgroup_skb sees each TCP segment of each socket of this host and pairs turns;
+ * socket hooks say which process uses the socket; state changes end what is left. */
+#include "kernel/stash.bpf.h"
+
+/* Older than the tap: roles and sequence numbers come from the socket. Accepted sockets inherit their
+ * listener's backlog limit (sk_clone_lock copies the struct), connecting ones never had any. */
+static __noinline void conn_midway(struct conn *c, struct bpf_sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	bool responder;
+	u32 sent, received;
+
+	if (!tp)
+		return;
+	responder = ((struct sock *)tp)->sk_max_ack_backlog != 0;
+	sent = tp->snd_nxt;
+	received = tp->rcv_nxt;
+	bpf_spin_lock(&c->lock);
+	c->role = responder ? ROLE_RESPONDER : ROLE_REQUESTER;
+	c->next[0] = responder ? received : sent;
+	c->next[1] = responder ? sent : received;
+	c->mode |= CONN_SEQ | CONN_MIDWAY;
+	bpf_spin_unlock(&c->lock);
+}
+
+ALWAYS_INLINE u32 smoothed_rtt(struct bpf_sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? tp->srtt_us >> 3 : 0;
+}
+
+/* Ends the exchange that is going on, with what the socket knows of itself. */
+static __noinline void emit_from_skb(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c, u32 end)
+{
+	struct heads *h = bpf_sk_storage_get(&heads, sk, 0, 0);
+	struct about a = {.cookie = bpf_get_socket_cookie(skb), .srtt_us = smoothed_rtt(sk), .end = end};
+
+	ends_of_bpf_sock(sk, &a.ends);
+	tap_emit(c, h, &a);
+}
+
+/* A request turn begins: what user space has learned of this connection takes effect. */
+ALWAYS_INLINE void apply_mark(struct __sk_buff *skb, struct conn *c)
+{
+	u64 cookie;
+	u32 *mark;
+
+	if (!marks_used)
+		return;
+	cookie = bpf_get_socket_cookie(skb);
+	mark = bpf_map_lookup_elem(&marks, &cookie);
+	if (!mark)
+		return;
+	if (*mark == MARK_FOLLOW)
+		c->mode |= CONN_FOLLOW;
+	if (*mark == MARK_STREAM && c->phase != PHASE_STREAM) {
+		bpf_spin_lock(&c->lock);
+		c->phase = PHASE_STREAM;
+		c->flags |= EX_STREAM;
+		bpf_spin_unlock(&c->lock);
+	}
+}
+
+/* After the heads have the start of a request: is it HTTP, and more than one request? */
+ALWAYS_INLINE void look_at_request(struct __sk_buff *skb, struct conn *c, struct heads *h, u32 len)
+{
+	int method;
+
+	if (len == c->single_len)
+		return;
+	method = h->request >= 4 ? http_method(h->b) : 0;
+	if (!method) {
+		c->mode &= ~CONN_HTTP;
+		return;
+	}
+	c->mode |= CONN_HTTP;
+	if (method == 1 && pipelined(h, len))
+		c->mode |= CONN_FOLLOW;
+	else
+		c->single_len = len;
+}
+
+static __noinline void take_heads(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
+				  const struct tcp_view *v, const struct head_take *t)
+{
+	struct heads *h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!h) {
+		count(COUNT_LOST_STATE, 1);
+		return;
+	}
+	if (t->what == TAKE_REQUEST) {
+		take_request(skb, v, h, t);
+		if (t->start)
+			look_at_request(skb, c, h, v->len);
+	} else {
+		take_response(skb, v, h, t);
+	}
+}
+
+ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
+				const struct tcp_view *v, const struct segment *s)
+{
+	struct head_take t = {};
+	u64 before = 0;
+
+	if (c->mode & CONN_FOLLOW)
+		before = turn_last_ns(c);
+	bpf_spin_lock(&c->lock);
+	turn_data(c, s, &t);
+	bpf_spin_unlock(&c->lock);
+	if (t.start && s->request)
+		apply_mark(skb, c);
+	if (c->mode & CONN_LOCAL)
+		return;
+	if (t.what)
+		take_heads(skb, sk, c, v, &t);
+	if (!s->request && c->response_bytes > RESPONSE_HEAD_MAX && v->len >= TAIL_LEN && (v->flags & TCP_PSH))
+		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
+	if ((c->mode & CONN_FOLLOW) && c->phase != PHASE_STREAM && (!filter_has_owner() || c->mode & CONN_PASS)) {
+		follow_refill(c, s->now, before);
+		follow_emit(skb, c, v, s);
+	}
+}
+
+ALWAYS_INLINE struct conn *conn_of(struct __sk_buff *skb, struct bpf_sock *sk, bool egress)
+{
+	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, 0);
+
+	if (c)
+		return c;
+	c = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!c) {
+		count(COUNT_LOST_STATE, 1);
+		return NULL;
+	}
+	if (sk->state == BPF_TCP_SYN_RECV) { /* Fast Open: it answers before it is established */
+		struct heads *h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		struct ends e;
+
+		ends_of_bpf_sock(sk, &e);
+		c->role = ROLE_RESPONDER;
+		stash_claim(c, h, &e);
+	} else {
+		conn_midway(c, sk);
+	}
+	if (c->role == ROLE_REQUESTER && skb->ifindex == 1 && !filter_has_owner())
+		c->mode |= CONN_LOCAL;
+	return c;
+}
+
+ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
+{
+	struct segment s = {};
+	struct bpf_sock *sk;
+	struct tcp_view v;
+	struct conn *c;
+
+	if (!segment_view(skb, &v))
+		return 1;
+	if (!v.len && !(v.flags & (TCP_FIN | TCP_RST)))
+		return 1;
+	if (!tap_wants_ports(v.source, v.dest, v.len))
+		return 1;
+	sk = skb->sk;
+	if (!sk)
+		return 1;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return 1;
+	if (sk->state == BPF_TCP_LISTEN) {
+		if (v.len && !egress)
+			stash_put(skb, &v);
+		return 1;
+	}
+	if (filter.by_net) {
+		struct ends e;
+
+		ends_of_bpf_sock(sk, &e);
+		if (!filter_addresses(e.local, e.remote))
+			return 1;
+	}
+	c = v.len ? conn_of(skb, sk, egress) : bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (!c)
+		return 1;
+	s.request = (c->role == ROLE_REQUESTER) == egress;
+	s.egress = egress;
+	s.seq = v.seq;
+	s.ack = v.ack;
+	s.len = v.len;
+	if (v.len) {
+		s.now = bpf_ktime_get_ns();
+		if (turn_ends(c, &s))
+			emit_from_skb(skb, sk, c, END_NEXT);
+		segment_data(skb, sk, c, &v, &s);
+	}
+	if (v.flags & TCP_RST) {
+		bpf_spin_lock(&c->lock);
+		c->flags |= EX_RESET;
+		bpf_spin_unlock(&c->lock);
+	} else if (v.flags & TCP_FIN) {
+		bpf_spin_lock(&c->lock);
+		c->flags |= s.request ? EX_REQ_FIN : EX_RSP_FIN;
+		bpf_spin_unlock(&c->lock);
+		if (!s.request && v.seq + v.len == c->next[1])
+			emit_from_skb(skb, sk, c, END_FIN);
+	}
+	return 1;
+}
+
+SEC("cgroup_skb/ingress")
+int tap_ingress(struct __sk_buff *skb)
+{
+	return segment(skb, false);
+}
+
+SEC("cgroup_skb/egress")
+int tap_egress(struct __sk_buff *skb)
+{
+	return segment(skb, true);
+}
+
+/* ---- what the packets do not tell: processes, reads, and the ends of sockets ---- */
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(owner_send_tp, struct sock *sk)
+{
+	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, 0);
+
+	if (c)
+		tap_owner(c);
+	return 0;
+}
+
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(owner_send_fexit, struct sock *sk)
+{
+	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, 0);
+
+	if (c)
+		tap_owner(c);
+	return 0;
+}
+
+/* Fires for each read that returned data, by whatever call; also for MSG_PEEK and for EAGAIN, which is
+ * why only the first one after a request arrived counts. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(owner_read_tp, struct sock *sk)
+{
+	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, 0);
+
+	if (!c)
+		return 0;
+	if (c->role == ROLE_RESPONDER && c->phase == PHASE_REQUEST && !c->read_ns)
+		c->read_ns = bpf_ktime_get_ns();
+	tap_owner(c);
+	return 0;
+}
+
+ALWAYS_INLINE void state_connecting(struct sock *sk)
+{
+	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!c) {
+		count(COUNT_LOST_STATE, 1);
+		return;
+	}
+	c->role = ROLE_REQUESTER;
+	c->request_first_ns = bpf_ktime_get_ns();
+	tap_owner(c); /* connect() runs in the process that asks */
+}
+
+ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
+{
+	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, accepted ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	struct heads *h = NULL;
+	u32 sent, received;
+	struct ends e;
+	u64 now;
+
+	if (!c) {
+		if (accepted)
+			count(COUNT_LOST_STATE, 1);
+		return;
+	}
+	if (!accepted) {
+		now = bpf_ktime_get_ns();
+		if (c->phase == PHASE_IDLE && c->request_first_ns) {
+			c->connect_us = (now - c->request_first_ns) / 1000;
+			c->request_first_ns = 0;
+		}
+	} else {
+		c->role = ROLE_RESPONDER;
+	}
+	sent = BPF_CORE_READ(tp, snd_nxt);
+	received = BPF_CORE_READ(tp, rcv_nxt);
+	if (!(c->mode & CONN_SEQ)) {
+		bpf_spin_lock(&c->lock);
+		c->next[0] = accepted ? received : sent;
+		c->next[1] = accepted ? sent : received;
+		c->mode |= CONN_SEQ;
+		bpf_spin_unlock(&c->lock);
+	}
+	ends_of_sock(sk, &e);
+	if (!accepted && !filter_has_owner() && e.local[0] == e.remote[0] && e.local[1] == e.remote[1])
+		c->mode |= CONN_LOCAL;
+	if (accepted && stash_waiting && c->phase == PHASE_IDLE) {
+		h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		stash_claim(c, h, &e);
+	}
+}
+
+/* Ends (or for the sweep, shows) the exchange that is going on, from a hook that has the socket itself. */
+static __noinline void emit_from_sock(struct sock *sk, struct conn *c, u32 end)
+{
+	struct heads *h = bpf_sk_storage_get(&heads, sk, 0, 0);
+	struct about a = {.cookie = bpf_get_socket_cookie(sk), .end = end};
+
+	a.srtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
+
+	ends_of_sock(sk, &a.ends);
+	tap_emit(c, h, &a);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(state_tp, struct sock *sk, int old, int new)
+{
+	struct conn *c;
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (new == BPF_TCP_SYN_SENT) {
+		state_connecting(sk);
+	} else if (new == BPF_TCP_ESTABLISHED) {
+		state_established(sk, old == BPF_TCP_SYN_RECV);
+	} else if (new == BPF_TCP_CLOSE) {
+		c = bpf_sk_storage_get(&conns, sk, 0, 0);
+		if (c && c->phase != PHASE_IDLE)
+			emit_from_sock(sk, c, END_CLOSE);
+	}
+	return 0;
+}
+
+/* ---- the sweep: what has not ended ---- */
+
+u64 sweep_quiet_ns; /* set by user space: snapshots of exchanges that have been quiet for so long */
+bool sweep_all;	    /* snapshots even of those that did not change since the last one */
+
+SEC("iter/bpf_sk_storage_map")
+int sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk;
+	struct conn *c;
+	u64 last;
+
+	if (!sk || !ctx->value)
+		return 0;
+	c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (!c || c->phase == PHASE_IDLE)
+		return 0;
+	last = turn_last_ns(c);
+	if (!sweep_all && (last == c->swept_ns || bpf_ktime_get_ns() - last < sweep_quiet_ns))
+		return 0;
+	emit_from_sock(sk, c, END_SWEEP);
+	return 0;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* requests: one row a call, for every TCP connection of this host. The main job of tapline.
+ * This file is its frame: options, opening, ticks, the end and the ledger. */
+#include "tools/requests/requests.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "loader/ladder.h"
+#include "requests.skel.h"
+
+/* The two ends' records come one after the other; an end waits so long for one that may not exist. */
+#define HOLD_NS 100000000ull
+#define HELD	16384
+#define SHOW_NS 1000000000ull
+
+static int on_exchange(struct session *s, const struct record *rec)
+{
+	struct requests *r = session_state(s);
+	const struct exchange *x = (const struct exchange *)rec;
+
+	if (sizeof(*x) + x->request_head + x->response_head > rec->size)
+		return 0;
+	(void)join_add(r->join, x, x->now_ns);
+	return r->shown;
+}
+
+static const struct record_handler records[] = {
+	[RECORD_EXCHANGE] = {sizeof(struct exchange), on_exchange},
+	[RECORD_PAYLOAD] = {sizeof(struct payload), followed_payload},
+};
+
+static int open_kernel(struct requests *r)
+{
+	struct session *s = r->session;
+	struct requests_bpf *k = requests_bpf__open();
+	const struct filter *f = session_filter(s);
+	int e;
+
+	if (!k)
+		return session_fail(s, -errno, "cannot open the BPF object: %s", strerror(errno));
+	r->kernel = k;
+	k->rodata->filter = *f;
+	for (unsigned i = 0; i < f->n_ports; i++)
+		k->rodata->ssh_shown |= f->ports[i] == 22;
+	if (session_choose(s, k->obj, ladder_send) < 0 || session_choose(s, k->obj, ladder_read) < 0) {
+		requests_bpf__destroy(k);
+		return session_fail(s, -ENOTSUP,
+				    "this kernel has no hook that names the process of a socket: run "
+				    "'tapline doctor'");
+	}
+	e = SESSION_LOAD(s, k, requests_bpf);
+	if (!e)
+		e = session_attach(s);
+	if (!e)
+		e = sweep_attach(r);
+	r->marks_fd = e ? -1 : bpf_map__fd(k->maps.marks);
+	return e;
+}
+
+static int requests_open(struct session *s, void *conf)
+{
+	struct join_conf join = {.entries = HELD,
+				 .remembered = HELD,
+				 .hold_ns = HOLD_NS,
+				 .seed = hash_seed(),
+				 .done = calls_done,
+				 .complete = calls_complete};
+	struct requests *r = calloc(1, sizeof(*r));
+	int e;
+
+	if (!r)
+		return session_fail(s, -ENOMEM, "no memory");
+	session_set_state(s, r);
+	r->session = s;
+	r->conf = conf;
+	join.arg = r;
+	e = join_new(&join, &r->join);
+	if (!e)
+		e = notes_new(&r->notes);
+	if (!e)
+		e = processes_new(&r->processes);
+	if (!e)
+		e = followed_new(r);
+	if (e)
+		return session_fail(s, e, "no memory");
+	if (r->conf->in_flight)
+		e = session_set_schema(s, &call_schema, 1ull << C_AGE_US);
+	else if (r->conf->heads && !output_for_people(session_output(s)))
+		e = session_set_schema(s, &call_schema, 1ull << C_REQUEST_HEAD | 1ull << C_RESPONSE_HEAD);
+	r->wanted = e ? 0 : session_columns(s);
+	if (r->conf->heads)
+		r->wanted |= 1ull << C_REQUEST_HEAD;
+	if (!e && r->conf->by.n)
+		e = by_new(r, &r->by);
+	return e ? e : open_kernel(r);
+}
+
+static int requests_tick(struct session *s, uint64_t now_ns)
+{
+	struct requests *r = session_state(s);
+	int e = 0;
+
+	r->now_ns = now_ns;
+	join_expire(r->join, now_ns);
+	notes_expire(r, false);
+	if (r->conf->in_flight) {
+		if (now_ns >= r->next_show_ns) {
+			r->next_show_ns = now_ns + SHOW_NS;
+			e = in_flight_show(r, now_ns);
+		}
+		return e ? e : r->shown;
+	}
+	e = sweep_tick(r, now_ns);
+	if (!e && r->by && output_style(session_output(s))->terminal && now_ns >= r->next_show_ns) {
+		r->next_show_ns = now_ns + SHOW_NS;
+		output_new_block(session_output(s));
+		e = by_show(r->by, now_ns - session_started(s));
+	}
+	return e ? e : r->shown;
+}
+
+/* What has not ended is shown as far as it is known, but not with -n, whose rows are complete. */
+static int requests_finish(struct session *s)
+{
+	struct requests *r = session_state(s);
+	int e;
+
+	r->now_ns = clock_mono_ns();
+	if (r->shown || r->conf->in_flight)
+		return 0;
+	e = sweep_run(r, 0, true);
+	if (!e)
+		e = session_drain(s);
+	if (e)
+		return e;
+	follow_flush(r->follow);
+	join_flush(r->join);
+	notes_expire(r, true);
+	if (!r->by)
+		return 0;
+	if (output_style(session_output(s))->terminal)
+		output_new_block(session_output(s));
+	return by_show(r->by, clock_mono_ns() - session_started(s));
+}
+
+static void requests_ledger(struct session *s, struct buf *out)
+{
+	struct requests *r = session_state(s);
+	struct join_counts j = join_counts(r->join);
+	uint64_t stashed = session_counter(s, COUNT_STASHED), claimed = session_counter(s, COUNT_CLAIMED);
+
+	ledger_line(out, "calls", r->calls, "seen");
+	ledger_line(out, "both_ends", j.joined, "of them with both ends on this host");
+	if (j.evicted)
+		ledger_line(out, "evicted", j.evicted, "ends that were shown before the other one came");
+	if (stashed > claimed)
+		ledger_line(out, "lost_listener", stashed - claimed,
+			    "first segments on a listener that no connection claimed");
+	if (r->upgraded_bytes)
+		ledger_line(out, "upgraded_bytes", r->upgraded_bytes,
+			    "payload after an upgrade (WebSocket), counted and not parsed");
+	if (followed_lost(r))
+		ledger_line(out, "lost_pipelined", followed_lost(r),
+			    "pipelined messages that there was no room for");
+	if (session_counter(s, COUNT_FOLLOW_BYTES))
+		ledger_line(out, "unfollowed_bytes", session_counter(s, COUNT_FOLLOW_BYTES),
+			    "payload of pipelined connections past their budget");
+}
+
+static void requests_close(struct session *s)
+{
+	struct requests *r = session_state(s);
+
+	if (!r)
+		return;
+	by_free(r->by);
+	join_free(r->join);
+	notes_free(r->notes);
+	processes_free(r->processes);
+	followed_free(r);
+	free(r);
+}
+
+static const struct opt opts[] = {
+	{0, "in-flight", NULL, OPT_FLAG, 0, offsetof(struct requests_conf, in_flight),
+	 .help = "what is waiting now, the longest first, every second"},
+	{0, "by", "FIELD[,FIELD]", OPT_LIST, OPT_COMMA, offsetof(struct requests_conf, by),
+	 .help = "sum up by these columns: calls, rate, errors, percentiles, bytes; every second on a "
+		 "terminal, else at the end"},
+	{0, "path-depth", "N", OPT_UINT, 0, offsetof(struct requests_conf, path_depth), .min = 1,
+	 .max = 100, .help = "with --by path: keep N segments of a path and fold the rest"},
+	{'H', "heads", NULL, OPT_FLAG, 0, offsetof(struct requests_conf, heads),
+	 .help = "show the heads too, as far as they were captured"},
+	{0, "show-secrets", NULL, OPT_FLAG, 0, offsetof(struct requests_conf, show_secrets),
+	 .help = "do not mask Authorization, cookies, and query values named like a secret"},
+	{0},
+};
+
+const struct tool tool_requests = {
+	.manual = {
+		.name = "requests",
+		.aliases = (const char *const[]){"httpry", "httpsnoop", NULL},
+		.brief = "show every TCP request on this host, a row a call",
+		.operands = "",
+		.about =
+			"One row for each TCP request: when, which process asked which, what, with "
+			"which status, how long to the first byte and in all, how many bytes. "
+			"HTTP/1 is read; TLS is named with its server; every other protocol gets a row "
+			"for each exchange, with the printable start of the request.\n\n"
+			"The bytes are seen in the kernel, at the sockets, in every network namespace "
+			"and container. Nothing is instrumented, restarted or proxied. A call between "
+			"two processes of this host is one row that names both.\n\n"
+			"SSH (port 22) is left out, so that a remote terminal does not feed itself; "
+			"--port 22 shows it.",
+		.opts = opts,
+		.schema = &call_schema,
+		.examples = (const struct example[]){
+			{"tapline", "every call on this host"},
+			{"tapline requests --port 8080 --where 'status>=500'", "what fails on port 8080"},
+			{"tapline requests --comm curl -o json -n 1", "the next call of curl, as JSON"},
+			{"tapline requests --by path,status -d 10", "ten seconds, summed up"},
+			{"tapline requests --in-flight", "what is waiting now, and for how long"},
+			{"tapline requests --where 'total_us>200ms' -H", "slow calls, with their heads"},
+			{NULL, NULL},
+		},
+		.overhead =
+			"Two cgroup_skb programs run for each segment of each socket, two socket hooks for "
+			"each send and receive, and one record is copied for each exchange and end, not for "
+			"each segment. docs/PERFORMANCE.md has the measured numbers.",
+		.limits =
+			"Not seen: what sockmap redirects past TCP, the owners of MPTCP subflows, the "
+			"plaintext of TLS, memory-mapped receives. Of a request's head 304 bytes are kept "
+			"(head_cut marks a longer one). HTTP/2 is shown as protocol tcp. Exchanges "
+			"that tapline joined midway are marked midway.",
+	},
+	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_CGROUP2 | NEED_STORAGE,
+	.conf_size = sizeof(struct requests_conf),
+	.open = requests_open,
+	.records = records,
+	.n_records = ARRAY_SIZE(records),
+	.tick = requests_tick,
+	.tick_ms = 10,
+	.finish = requests_finish,
+	.ledger = requests_ledger,
+	.close = requests_close,
+};

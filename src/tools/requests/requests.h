@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* What the files of `requests` share: its options, its state, a call and the row made of it.
+ * records -> join (both ends) -> calls (messages) -> row -> filter, group or print. */
+#pragma once
+
+#include "abi/exchange.h"
+#include "call/follow.h"
+#include "call/join.h"
+#include "host/process.h"
+#include "loader/session.h"
+#include "protocol/protocol.h"
+
+struct requests_conf {
+	bool in_flight, heads, show_secrets;
+	struct opt_list by;
+	uint64_t path_depth;
+};
+
+/* Bits of the quality column, in the order of quality_names. */
+enum quality {
+	QUALITY_HEAD_CUT = 1 << 0,
+	QUALITY_MIDWAY = 1 << 1,
+	QUALITY_GAP = 1 << 2,
+	QUALITY_LOST = 1 << 3,
+	QUALITY_UNANSWERED = 1 << 4,
+	QUALITY_RESET = 1 << 5,
+	QUALITY_PIPELINED = 1 << 6,
+};
+
+/* A call as its ends saw it. Pointers are valid while the call is handled. */
+struct call {
+	const struct exchange *requester, *responder; /* one may be NULL */
+	const struct exchange *x; /* of these, the one that has the heads */
+	struct text request_head, response_head; /* as captured */
+	const struct protocol *protocol;	   /* NULL: tcp */
+	struct message request, response;
+	bool answered; /* a final response's head was seen */
+	uint64_t request_first_ns, request_last_ns, response_first_ns, response_last_ns;
+	uint64_t request_bytes, response_bytes;
+	struct text host; /* of the request, or remembered for its connection */
+	unsigned quality;
+};
+
+enum call_column {
+	C_TIME, C_AGE_US, C_FROM, C_TO, C_WHAT, C_CLIENT, C_CLIENT_PORT, C_CLIENT_PID, C_CLIENT_COMM, C_CLIENT_CONTAINER, C_SERVER,
+	C_SERVER_PORT, C_SERVER_PID, C_SERVER_COMM, C_SERVER_CONTAINER, C_PROTOCOL, C_METHOD, C_HOST,
+	C_PATH, C_STATUS, C_REQUEST, C_REQUEST_BYTES, C_RESPONSE_BYTES, C_CONNECT_US, C_TTFB_US,
+	C_TOTAL_US, C_SERVER_QUEUE_US, C_SERVER_US, C_RETRANSMITS, C_SRTT_US, C_SIDE, C_QUALITY,
+	C_REQUEST_HEAD, C_RESPONSE_HEAD,
+	C_COLUMNS,
+};
+
+struct call_row {
+	struct row row;
+	int64_t time;
+	struct addr client, server;
+	uint64_t client_port, client_pid, server_port, server_pid;
+	struct text client_comm, client_container, server_comm, server_container;
+	struct text protocol, method, host, path, request;
+	uint64_t status, request_bytes, response_bytes;
+	uint64_t connect_us, ttfb_us, total_us, server_queue_us, server_us, retransmits, srtt_us;
+	uint64_t side, quality, age_us;
+	struct text request_head, response_head, from, to, what;
+};
+
+extern const struct schema call_schema;
+
+struct requests_bpf;
+struct notes;
+struct by;
+
+struct requests {
+	struct session *session;
+	const struct requests_conf *conf;
+	struct requests_bpf *kernel;
+	struct join *join;
+	struct follow *follow;
+	struct followed *followed;
+	struct notes *notes;
+	struct processes *processes;
+	struct by *by;
+	int sweep_link_fd, marks_fd;
+	uint64_t wanted; /* columns that the output or a filter asks for */
+	uint64_t next_sweep_ns, next_show_ns;
+	uint64_t now_ns;
+	int shown;			 /* what session_row said last, when not 0 */
+	uint64_t calls, upgraded_bytes;
+	char scratch[96 * 1024];	 /* texts of the row that is being made */
+};
+
+/* calls.c: pairs from the join become calls. */
+void calls_done(void *arg, const struct exchange *requester, const struct exchange *responder);
+bool calls_complete(void *arg, const struct exchange *requester, const struct exchange *responder);
+void call_of(struct call *c, const struct exchange *requester, const struct exchange *responder);
+/* Is the call over by its own protocol, though its connection goes on? */
+bool call_is_whole(const struct call *c);
+/* The end of a call: to a row, and on. */
+void call_show(struct requests *r, struct call *c);
+
+/* row.c. now_ns: for the age of a call in flight. */
+void row_of_call(struct requests *r, const struct call *c, struct call_row *row);
+
+/* notes.c: what has to be remembered of a connection from one exchange to the next. */
+int notes_new(struct notes **out);
+void notes_free(struct notes *n);
+/* Takes the call over (it waits for its rest, or belongs to an upgraded connection): true. Else c may
+ * have been completed from what was remembered. */
+bool notes_take(struct requests *r, struct call *c);
+bool notes_expects_rest(const struct notes *n, uint64_t cookie);
+void notes_expire(struct requests *r, bool all);
+
+/* by.c: --by. */
+int by_new(struct requests *r, struct by **out);
+void by_free(struct by *b);
+void by_add(struct by *b, const struct call_row *row);
+int by_show(struct by *b, uint64_t elapsed_ns);
+
+/* sweep.c */
+int sweep_attach(struct requests *r);
+/* Runs the iterator: snapshots of what has been quiet for quiet_ns (all: of everything) come through
+ * the ring. 0 or -errno. */
+int sweep_run(struct requests *r, uint64_t quiet_ns, bool all);
+int sweep_tick(struct requests *r, uint64_t now_ns);
+int in_flight_show(struct requests *r, uint64_t now_ns);
+
+/* pipeline.c: followed connections, whose messages come one by one. */
+int followed_new(struct requests *r);
+void followed_free(struct requests *r);
+int followed_payload(struct session *s, const struct record *rec);
+/* The exchange of a followed connection has ended: shows its messages as calls. False: it has none. */
+bool followed_done(struct requests *r, struct call *c);
+uint64_t followed_lost(const struct requests *r); /* messages */

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The sweep: an iterator over the socket states, for exchanges that have not ended by themselves.
+ * So an answer is shown although its connection stays open, and a request that waits is a row too. */
+#include <bpf/bpf.h>
+
+#include "base/clock.h"
+#include "requests.skel.h"
+#include "tools/requests/requests.h"
+
+#define SWEEP_NS       200000000ull
+#define SWEEP_QUIET_NS 100000000ull
+#define SHOW_NS	       1000000000ull
+/* A sweep may take this share of a CPU at most. */
+#define SWEEP_SHARE 128
+
+int sweep_attach(struct requests *r)
+{
+	union bpf_iter_link_info info = {.map.map_fd = (uint32_t)bpf_map__fd(r->kernel->maps.conns)};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+	struct bpf_link *link = bpf_program__attach_iter(r->kernel->progs.sweep, &opts);
+
+	if (!link)
+		return session_fail(r->session, -errno, "cannot attach the sweep (%s): run 'tapline doctor'",
+				    strerror(errno));
+	r->sweep_link_fd = bpf_link__fd(link);
+	return session_own_link(r->session, link);
+}
+
+int sweep_run(struct requests *r, uint64_t quiet_ns, bool all)
+{
+	_cleanup_close_ int fd = -1;
+	char nothing[64];
+	ssize_t n;
+
+	r->kernel->bss->sweep_quiet_ns = quiet_ns;
+	r->kernel->bss->sweep_all = all;
+	fd = bpf_iter_create(r->sweep_link_fd);
+	if (fd < 0)
+		return fd;
+	do {
+		n = read(fd, nothing, sizeof(nothing));
+	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	return n < 0 ? -errno : 0;
+}
+
+/* What is waiting: no answer, or one that is not over. An exchange of an unknown protocol that was
+ * answered and has gone quiet most likely waits for its client, not for its server. */
+static void show_waiting(void *arg, const struct exchange *requester, const struct exchange *responder)
+{
+	struct requests *r = arg;
+	struct call_row row;
+	struct call c;
+
+	call_of(&c, requester, responder);
+	if (!c.request_bytes || call_is_whole(&c))
+		return;
+	if (c.response_bytes && c.protocol != &protocol_http1 &&
+	    r->now_ns - c.response_last_ns > SHOW_NS)
+		return;
+	c.quality &= ~(unsigned)QUALITY_UNANSWERED; /* not yet is not never */
+	row_of_call(r, &c, &row);
+	if (!r->shown)
+		r->shown = session_row(r->session, &row.row);
+}
+
+int in_flight_show(struct requests *r, uint64_t now_ns)
+{
+	int e = sweep_run(r, 0, true);
+
+	if (e)
+		return session_fail(r->session, e, "the sweep failed: %s", strerror(-e));
+	e = session_drain(r->session);
+	if (e)
+		return e;
+	r->now_ns = clock_mono_ns();
+	output_new_block(session_output(r->session));
+	(void)join_in_flight(r->join, now_ns, 1000, show_waiting, r);
+	return r->shown;
+}
+
+int sweep_tick(struct requests *r, uint64_t now_ns)
+{
+	uint64_t took;
+	int e;
+
+	if (now_ns < r->next_sweep_ns)
+		return 0;
+	e = sweep_run(r, SWEEP_QUIET_NS, false);
+	if (e)
+		return session_fail(r->session, e, "the sweep failed: %s", strerror(-e));
+	took = clock_mono_ns() - now_ns;
+	r->next_sweep_ns = now_ns + MAX(SWEEP_NS, took * SWEEP_SHARE);
+	return 0;
+}
