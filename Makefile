@@ -49,6 +49,8 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNITS := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 PROGRAM_SRC := $(sort $(wildcard tests/programs/*.c))
 PROGRAMS := $(PROGRAM_SRC:tests/programs/%.c=$(B)/programs/%)
+BENCH_BPF_SRC := $(sort $(wildcard tests/bench/*.bpf.c))
+BENCHES := $(BENCH_BPF_SRC:tests/bench/%.bpf.c=$(B)/bench/%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
@@ -104,7 +106,13 @@ $(PROGRAMS): $(B)/programs/%: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $< -pthread $(if $(findstring uring,$*),-luring) -o $@
 units: $(UNITS)
-programs: $(PROGRAMS)
+programs: $(PROGRAMS) $(BENCHES)
+
+# ---- benchmark programs ----
+$(foreach s,$(BENCH_BPF_SRC),$(eval $(call bpf_rules,$(s))))
+$(BENCHES): $(B)/bench/%: tests/bench/%.c tests/bench/%.h $(B)/gen/%.skel.h $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LIBS) -o $@
 
 # Unit tests and the checks that need no privilege; the end-to-end tests are scripts/test.sh's.
 check: all units rooms

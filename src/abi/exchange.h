@@ -59,10 +59,11 @@ struct exchange {
 	struct owner owner;
 	u8 local[16], remote[16]; /* IPv4 as IPv4-mapped */
 	u16 local_port, remote_port; /* host order */
-	u32 pad;
+	u32 first_seq, first_ack; /* the connection's first sequence numbers; 0: not known */
+	u32 loopback;		  /* 1: the other end is on this host too */
 	u8 tail[TAIL_LEN]; /* the response's last bytes, where it is longer than its captured head */
 };
-ABI_SIZE(struct exchange, 200);
+ABI_SIZE(struct exchange, 208);
 
 #define PAYLOAD_MAX 1024
 

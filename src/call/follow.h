@@ -12,7 +12,7 @@ struct follow_message {
 	uint32_t head_len;          /* at most REQUEST_HEAD_MAX */
 	uint32_t number;            /* the exchange that was going on at its first byte */
 	uint32_t seq, ack;          /* its first byte's sequence number, and the segment's ack */
-	uint64_t first_ns, last_ns; /* when its first and last byte were seen */
+	uint64_t first_ns, last_ns; /* when its first byte was seen, and the last to come */
 	uint64_t bytes;             /* head and body; of a response also its interim (1xx) ones */
 	bool gap;                   /* bytes were missing that tell what it is or where it ends */
 	bool cut;                   /* it had not ended when this was handed on */
@@ -61,7 +61,9 @@ int follow_new(const struct follow_conf *conf, struct follow **out);
 void follow_free(struct follow *f); /* hands nothing on */
 
 /* Takes one run with its captured bytes behind it; they may be gone afterwards. Runs may come twice
- * and out of order. 0, or -EBADMSG: its lengths contradict each other, not taken. */
+ * and out of order; the first one of a connection is the start of a message. Bytes that no run
+ * covers are waited for (1 s, 64 runs): those that are not captured need runs, too. 0, or -EBADMSG:
+ * its lengths contradict each other, not taken. */
 int follow_feed(struct follow *f, const struct payload *p);
 
 /* The connection is closed: what goes on until then ends here, the rest is handed on as it is. */

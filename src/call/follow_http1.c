@@ -12,7 +12,7 @@ static void advance(struct direction *d, struct run *r, uint32_t n)
 {
 	if (d->note) {
 		d->note->msg.bytes += n;
-		d->note->msg.last_ns = r->now_ns;
+		d->note->msg.last_ns = MAX(d->note->msg.last_ns, r->now_ns);
 	}
 	r->seq += n;
 	r->length -= n;
@@ -92,22 +92,36 @@ static void give_unanswered(struct follow *f, struct conn *c, bool gap)
 
 /* ---- messages begin and end ---- */
 
-/* Has the client, when it sent this, seen all that the server ever sent, and is nothing open?
- * Then this request and the next response belong together, whatever was lost before. */
+/* at: of the responses' sequence numbers. */
+static void lose_order(struct conn *c, uint32_t at)
+{
+	if (!c->lost || (int32_t)(at - c->lost_ack) > 0)
+		c->lost_ack = at;
+	c->lost = true;
+}
+
+/* Has the client, when it sent this, seen responses since the order was lost, and all that the
+ * server ever sent, and is nothing open? Then this request and the next response belong together.
+ */
 static bool is_quiet(const struct conn *c, uint32_t ack)
 {
 	const struct direction *d = &c->dir[1];
 
 	return !c->queue.first && !c->over && !d->note && !c->answered && !d->held &&
-	       d->next == ack;
+	       d->next == ack && (int32_t)(ack - c->lost_ack) > 0;
 }
 
 static void begin_request(struct follow *f, struct conn *c, const struct run *r)
 {
 	struct note *n = f->free_note;
 
-	if (is_quiet(c, r->ack))
+	if (c->lost && is_quiet(c, r->ack)) {
 		c->lost = false;
+		if (c->dir[1].at == LOST)
+			c->dir[1].at = AT_START; /* the next byte is its response's first */
+	}
+	if (c->lost)
+		lose_order(c, r->ack); /* nor will it be known for this one */
 	c->dir[0].note = NULL;
 	if (c->over || !n || c->queue.n >= FOLLOW_OUTSTANDING_MAX) {
 		f->counts.overflow++;
@@ -139,7 +153,7 @@ static void begin_response(struct follow *f, struct conn *c, const struct run *r
 	else if (c->over)
 		c->over--;
 	else
-		c->lost = true; /* to a request that was not seen: maybe others were not, too */
+		lose_order(c, r->seq); /* some request was not seen, and maybe more were not */
 	c->answer = (struct note){0};
 	c->dir[1].note = &c->answer;
 }
@@ -157,7 +171,7 @@ static void begin(struct follow *f, struct conn *c, struct direction *d, const s
 	d->note->msg.number = r->number;
 	d->note->msg.seq = r->seq;
 	d->note->msg.ack = r->ack;
-	d->note->msg.first_ns = d->note->msg.last_ns = r->now_ns;
+	d->note->msg.first_ns = r->now_ns;
 }
 
 /* Nothing more is learned about the request going on. */
@@ -263,48 +277,55 @@ static void forget_head(struct direction *d)
 
 /* Where the next message starts is not known. What was asked before can still be paired if the gap
  * is in the requests; after one in the responses it cannot be told which of them is the next. */
-static void lose(struct follow *f, struct conn *c, struct direction *d)
+static void lose(struct follow *f, struct conn *c, struct direction *d, const struct run *r)
 {
 	f->counts.gaps++;
 	keep_partial_head(c, d);
 	forget_head(d);
 	d->at = LOST;
-	c->lost = true;
-	if (d->note) {
+	lose_order(c, is_request(c, d) ? r->ack : r->seq);
+	if (d->note)
 		d->note->msg.gap = true;
-		if (is_request(c, d))
+	if (is_request(c, d)) {
+		if (d->note)
 			leave_request(f, c);
-		else
-			give_answer(f, c);
-	}
-	if (is_request(c, d))
 		return;
+	}
+	if (d->note || c->answered)
+		give_answer(f, c);
 	c->over = 0;
 	give_unanswered(f, c, true);
 }
 
-static void find_start(const struct conn *c, struct direction *d, struct run *r)
+/* What is skipped may hold requests, and their responses are still to come. */
+static void skip(struct conn *c, struct direction *d, struct run *r, size_t n)
 {
-	bool request = is_request(c, d);
+	if (n && is_request(c, d))
+		lose_order(c, r->ack);
+	advance(d, r, (uint32_t)n);
+}
+
+static void find_start(struct conn *c, struct direction *d, struct run *r)
+{
 	struct message m;
 
 	while (r->captured) {
-		size_t at = protocol_http1.resync(r->p, r->captured, request);
+		size_t at = protocol_http1.resync(r->p, r->captured, is_request(c, d));
 
-		advance(d, r, (uint32_t)MIN(at, r->captured));
-		if (r->captured && parse(c, request, r->p, r->captured, &m) == 0) {
+		skip(c, d, r, MIN(at, r->captured));
+		if (r->captured && parse(c, is_request(c, d), r->p, r->captured, &m) == 0) {
 			d->at = AT_START;
 			return;
 		}
-		advance(d, r, MIN(1, r->captured));
+		skip(c, d, r, MIN(1, r->captured));
 	}
-	advance(d, r, r->length);
+	skip(c, d, r, r->length);
 }
 
 /* ---- heads ---- */
 
 /* The head has ended: what follows? */
-static void begin_body(struct follow *f, struct conn *c, struct direction *d,
+static void begin_body(struct follow *f, struct conn *c, struct direction *d, const struct run *r,
 		       const struct message *m)
 {
 	if (!is_request(c, d) && m->interim) {
@@ -313,12 +334,12 @@ static void begin_body(struct follow *f, struct conn *c, struct direction *d,
 	}
 	switch (m->body) {
 	case BODY_UNKNOWN:
-		lose(f, c, d);
+		lose(f, c, d, r);
 		return;
 	case BODY_UPGRADE:
 		end(f, c, d);
 		if (c->dir[0].note)
-			lose(f, c, &c->dir[0]);
+			lose(f, c, &c->dir[0], r);
 		forget_head(&c->dir[0]);
 		c->dir[0].at = c->dir[1].at = OPAQUE;
 		return;
@@ -358,7 +379,7 @@ static void take_head(struct follow *f, struct conn *c, struct direction *d, str
 	struct message m;
 
 	if (parse(c, is_request(c, d), p, n, &m) < 0 || !m.head_whole || m.head_length != n) {
-		lose(f, c, d);
+		lose(f, c, d, r);
 		return;
 	}
 	if (d->note)
@@ -366,7 +387,7 @@ static void take_head(struct follow *f, struct conn *c, struct direction *d, str
 	m.method = m.path = m.host = (struct text){NULL, 0};
 	advance(d, r, of_run);
 	forget_head(d);
-	begin_body(f, c, d, &m);
+	begin_body(f, c, d, r, &m);
 }
 
 /* Puts the run's bytes behind those of the head so far. */
@@ -396,7 +417,7 @@ static void take_in_head(struct follow *f, struct conn *c, struct direction *d, 
 	uint32_t before = d->buf_len;
 	size_t n;
 
-	if (!before) { /* most heads come in one run and need no copy */
+	if (r->captured && !before) { /* most heads come in one run and need no copy */
 		n = head_end(r->p, r->captured, 0);
 		if (n) {
 			take_head(f, c, d, r, r->p, n, (uint32_t)n);
@@ -404,7 +425,7 @@ static void take_in_head(struct follow *f, struct conn *c, struct direction *d, 
 		}
 	}
 	if (!r->captured || !grow_head(d, r)) {
-		lose(f, c, d);
+		lose(f, c, d, r);
 		return;
 	}
 	n = head_end(d->buf, d->buf_len, before > 3 ? before - 3 : 0);
@@ -424,11 +445,11 @@ static void take_start(struct follow *f, struct conn *c, struct direction *d, st
 	if (!r->length)
 		return;
 	if (!r->captured) {
-		lose(f, c, d);
+		lose(f, c, d, r);
 		return;
 	}
 	if (parse(c, is_request(c, d), r->p, r->captured, &m) < 0) {
-		lose(f, c, d);
+		lose(f, c, d, r);
 		return;
 	}
 	begin(f, c, d, r);
@@ -445,7 +466,7 @@ static void take_body(struct follow *f, struct conn *c, struct direction *d, str
 	int ret = http1_body_feed(&d->body, r->p, r->captured, r->length, &used);
 
 	if (ret < 0) {
-		lose(f, c, d);
+		lose(f, c, d, r);
 		return;
 	}
 	advance(d, r, (uint32_t)used);

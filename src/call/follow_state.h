@@ -66,6 +66,7 @@ struct conn {
 	struct note answer; /* dir[1].note, or ended and waiting for the end of asked */
 	bool answered;      /* answer has ended, asked has not */
 	bool lost;          /* after the queue, which response answers which request is not known */
+	uint32_t lost_ack;  /* until the client has seen responses past this, at least */
 };
 
 struct follow {

@@ -41,8 +41,8 @@ struct join {
 	u32 *head[CHAINS];
 	u32 *sorted; /* join_in_flight()'s */
 	struct slot *slot;
-	struct copy *copy;
 	struct past *past;
+	struct copy copy[]; /* conf.entries, by slot */
 };
 
 static u32 hash(const struct join *j, u64 v)
@@ -70,8 +70,7 @@ static int allocate(struct join *j, u32 entries)
 	j->head[BY_ID] = new_index(size);
 	j->sorted = calloc(entries, sizeof(*j->sorted));
 	j->slot = calloc(entries, sizeof(*j->slot));
-	j->copy = calloc(entries, sizeof(*j->copy));
-	if (!j->head[BY_KEY] || !j->head[BY_ID] || !j->sorted || !j->slot || !j->copy)
+	if (!j->head[BY_KEY] || !j->head[BY_ID] || !j->sorted || !j->slot)
 		return -ENOMEM;
 	return past_new(j->conf.remembered, j->conf.seed, &j->past);
 }
@@ -80,7 +79,7 @@ int join_new(const struct join_conf *conf, struct join **out)
 {
 	if (conf->entries < 4 || conf->entries > 1u << 20 || !conf->done || !conf->complete)
 		return -EINVAL;
-	struct join *j = calloc(1, sizeof(*j));
+	struct join *j = calloc(1, sizeof(*j) + conf->entries * sizeof(*j->copy));
 	int err;
 
 	if (!j)
@@ -108,7 +107,6 @@ void join_free(struct join *j)
 	free(j->head[BY_ID]);
 	free(j->sorted);
 	free(j->slot);
-	free(j->copy);
 	past_free(j->past);
 	free(j);
 }

@@ -3,22 +3,13 @@
  * Everything here is off the path of a segment that merely continues a turn. */
 #pragma once
 
+#include "kernel/load.bpf.h"
 #include "kernel/segment.bpf.h"
 #include "kernel/socket_tap.bpf.h"
 
 /* Bytes a second that one followed connection may emit, and the most it may save up. */
 #define FOLLOW_RATE_US 16 /* bytes for each microsecond: 16 MB/s */
 #define FOLLOW_BURST   (16u << 20)
-
-/* Loads 1 to max bytes; max is a constant. The compiler must not drop a check that it can prove and the
- * verifier cannot. */
-ALWAYS_INLINE bool load_bytes(struct __sk_buff *skb, u32 from, void *to, u32 n, const u32 max)
-{
-	asm volatile("" : "+r"(n));
-	if (n == 0 || n > max)
-		return false;
-	return !bpf_skb_load_bytes(skb, from, to, n);
-}
 
 /* A head in several segments: small constant pieces, so that every verifier can follow the bounds. */
 static __noinline u32 load_piecewise(struct __sk_buff *skb, u32 from, struct heads *h, u32 to, u32 n)

@@ -18,10 +18,10 @@ struct tcp_view {
 	u8 flags;
 };
 
-/* Skips IPv6 extension headers (RFC 8200 4); returns the TCP header's offset, or 0. */
-ALWAYS_INLINE u32 ipv6_tcp_offset(struct __sk_buff *skb, u8 next)
+/* Skips IPv6 extension headers (RFC 8200 4) from off, which is behind the fixed header that names next;
+ * returns the TCP header's offset, or 0. */
+ALWAYS_INLINE u32 ipv6_tcp_offset(struct __sk_buff *skb, u32 off, u8 next)
 {
-	u32 off = sizeof(struct ipv6hdr);
 	u8 ext[2];
 
 	for (int i = 0; i < 6; i++) {
@@ -57,7 +57,7 @@ ALWAYS_INLINE u32 tcp_offset(struct __sk_buff *skb)
 			return 0;
 		if (ip->nexthdr == IPPROTO_TCP)
 			return sizeof(*ip);
-		return ipv6_tcp_offset(skb, ip->nexthdr);
+		return ipv6_tcp_offset(skb, sizeof(*ip), ip->nexthdr);
 	}
 	return 0;
 }

@@ -188,6 +188,7 @@ static __noinline void tap_emit(struct conn *c, struct heads *h, const struct ab
 		x->flags |= EX_GAP;
 	__builtin_memcpy(x->local, e->local, 16);
 	__builtin_memcpy(x->remote, e->remote, 16);
+	x->loopback = e->local[0] == e->remote[0] && e->local[1] == e->remote[1];
 	x->local_port = e->local_port;
 	x->remote_port = e->remote_port;
 	ring_submit(x);

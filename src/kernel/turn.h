@@ -30,12 +30,15 @@ enum conn_mode {
 	CONN_FOLLOW = 1 << 3, /* emit its payload too */
 	CONN_PASS = 1 << 4,   /* the owner matches the filter */
 	CONN_LOCAL = 1 << 5,  /* a requester on loopback: the responder's end keeps the heads */
+	CONN_COUNTED = 1 << 6, /* a stream for good: user space said so */
 };
 
-/* Overlaps raise `overlaps` by two and clean turns lower it by one: past these the connection is not
- * one of requests and answers in turn. */
-#define OVERLAPS_FOLLOW 4
+/* Overlaps raise `overlaps` by two and clean turns lower it by one: past this the connection is not one
+ * of requests and answers in turn. */
 #define OVERLAPS_STREAM 8
+
+/* A stream that has been quiet for so long may go back to turns. */
+#define STREAM_QUIET_NS 1000000000ll
 
 /* A jump over more than this is not a lost segment but a connection that was joined midway. */
 #define GAP_MAX (16u << 20)
@@ -56,10 +59,11 @@ struct conn {
 	u32 number;	  /* exchanges started */
 	u32 retransmits;
 	u32 connect_us;
+	u32 first_seq, first_ack; /* the connection's first sequence numbers: both ends know them */
 	u32 single_len; /* length of the last request segment that held one message only */
 	u32 budget;	/* bytes of payload that may still be emitted */
 	u16 flags;
-	u16 pad;
+	u16 crossed; /* low half of next[1] at the last crossing: a burst that crosses counts once */
 	u64 swept_ns; /* last activity at the last snapshot */
 	u8 tail[TAIL_LEN];
 	struct owner owner;
@@ -91,11 +95,28 @@ struct head_take {
 	bool start; /* of the request turn: heads begin anew */
 };
 
-/* Does this segment end the exchange that is going on? A look before the lock; turn_end looks again. */
-ALWAYS_INLINE bool turn_ends(const struct conn *c, const struct segment *s)
+ALWAYS_INLINE u64 turn_last_ns(const struct conn *c)
 {
-	return s->request && s->len && c->phase == PHASE_RESPONSE &&
+	return c->response_last_ns > c->request_last_ns ? c->response_last_ns : c->request_last_ns;
+}
+
+/* Is this segment the requester's next bytes, after the response began? A look before the lock. */
+ALWAYS_INLINE bool turn_flips(const struct conn *c, const struct segment *s)
+{
+	return s->request && s->len && c->phase >= PHASE_RESPONSE &&
 	       (s32)(s->seq + s->len - c->next[0]) > 0;
+}
+
+/* If it flips, does it end the exchange? Not when it was sent before all of the response was seen
+ * (`crossed`, which the caller found out): these bytes were not waiting for it and belong to what is
+ * going on, an upload that was answered early, or both directions at once. */
+ALWAYS_INLINE bool turn_ends(const struct conn *c, const struct segment *s, bool crossed)
+{
+	if (crossed)
+		return false;
+	if (c->phase == PHASE_RESPONSE)
+		return true;
+	return !(c->mode & CONN_COUNTED) && (s64)(s->now - turn_last_ns(c)) > STREAM_QUIET_NS;
 }
 
 ALWAYS_INLINE void turn_start(struct conn *c, u64 now)
@@ -126,10 +147,7 @@ ALWAYS_INLINE void turn_overlap(struct conn *c, bool overlap)
 	c->flags |= EX_OVERLAP;
 	if (c->overlaps < 250)
 		c->overlaps += 2;
-	if (c->mode & CONN_HTTP) {
-		if (c->overlaps >= OVERLAPS_FOLLOW)
-			c->mode |= CONN_FOLLOW;
-	} else if (c->overlaps >= OVERLAPS_STREAM) {
+	if (c->overlaps >= OVERLAPS_STREAM && !(c->mode & CONN_HTTP)) {
 		c->phase = PHASE_STREAM;
 		c->flags |= EX_STREAM;
 	}
@@ -139,22 +157,22 @@ ALWAYS_INLINE void turn_overlap(struct conn *c, bool overlap)
 ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fresh, struct head_take *t)
 {
 	if (c->phase == PHASE_IDLE) {
-		bool crossed = c->number && !(c->mode & CONN_MIDWAY) && (s32)(s->ack - c->next[1]) < 0;
-
 		turn_start(c, s->now);
 		c->phase = PHASE_REQUEST;
-		c->request_first_ns = s->now;
 		t->start = true;
-		turn_overlap(c, crossed);
-	} else if (!c->request_first_ns) {
-		c->request_first_ns = s->now;
+	} else if (c->phase == PHASE_RESPONSE && (u16)c->next[1] != c->crossed) {
+		c->crossed = (u16)c->next[1];
+		turn_overlap(c, true);
 	}
+	if (!c->request_first_ns)
+		c->request_first_ns = s->now;
 	if (c->phase == PHASE_REQUEST && c->request_bytes < REQUEST_HEAD_MAX) {
 		t->what = TAKE_REQUEST;
 		t->offset = s->seq + t->skip - c->join_seq;
 	}
 	c->request_bytes += fresh;
-	c->request_last_ns = s->now;
+	if (c->phase != PHASE_RESPONSE) /* the response is measured from the bytes before it */
+		c->request_last_ns = s->now;
 }
 
 /* Locked. The responder's new bytes. */
@@ -236,11 +254,6 @@ ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct hea
 	c->next[d] = end;
 }
 
-ALWAYS_INLINE u64 turn_last_ns(const struct conn *c)
-{
-	return c->response_last_ns > c->request_last_ns ? c->response_last_ns : c->request_last_ns;
-}
-
 /*
  * Locked. Ends the exchange that is going on (or, for END_SWEEP, takes a snapshot of it) and writes it
  * to x, which may be NULL where there is no room for a record. False: there was none to end.
@@ -248,7 +261,10 @@ ALWAYS_INLINE u64 turn_last_ns(const struct conn *c)
  */
 ALWAYS_INLINE bool turn_end(struct conn *c, struct exchange *x, u8 end)
 {
-	if (c->phase == PHASE_IDLE || (end == END_NEXT && c->phase != PHASE_RESPONSE))
+	if (c->phase == PHASE_IDLE || (end == END_NEXT && c->phase < PHASE_RESPONSE))
+		return false;
+	/* The responder is done, the requester is not waiting for it: only the close ends this. */
+	if (end == END_FIN && (c->phase == PHASE_STREAM || c->flags & EX_OVERLAP))
 		return false;
 	if (x) {
 		x->cookie = 0;
@@ -260,12 +276,15 @@ ALWAYS_INLINE bool turn_end(struct conn *c, struct exchange *x, u8 end)
 		x->request_bytes = c->request_bytes;
 		x->response_bytes = c->response_bytes;
 		x->number = c->number - 1;
-		x->join_seq = c->join_seq;
-		x->join_ack = c->join_ack;
+		/* Ends may see a stream begin at different bytes: it is named by its connection. */
+		x->join_seq = c->flags & EX_STREAM ? c->first_seq : c->join_seq;
+		x->join_ack = c->flags & EX_STREAM ? c->first_ack : c->join_ack;
 		x->connect_us = c->connect_us;
 		x->retransmits = c->retransmits;
 		x->flags = c->flags | (c->mode & CONN_FOLLOW ? EX_FOLLOWED : 0) |
 			   (c->mode & CONN_LOCAL ? EX_LOCAL : 0);
+		x->first_seq = c->first_seq;
+		x->first_ack = c->first_ack;
 		x->role = c->role;
 		x->end = end;
 		x->owner = c->owner;
@@ -276,7 +295,6 @@ ALWAYS_INLINE bool turn_end(struct conn *c, struct exchange *x, u8 end)
 		return true;
 	}
 	c->connect_us = 0;
-	if (!(c->phase == PHASE_STREAM && end == END_FIN))
-		c->phase = PHASE_IDLE;
+	c->phase = PHASE_IDLE;
 	return true;
 }

@@ -8,11 +8,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
 enum {
-	QUEUE_SIZE = 1 << 20,
+	QUEUE_SIZE = 16 << 20,  /* of address space: memory comes with a backlog and goes with it */
+	QUEUE_KEPT = 1 << 20,   /* what stays of it when the reader has caught up */
 	WRITE_AT = 64 << 10,    /* queued bytes from which a row writes at once */
 	RETRY_AFTER = 16 << 10, /* more queued bytes before a stalled reader is tried again */
 	WAIT_MS = 2000,
@@ -132,8 +134,13 @@ int output_new(struct output **out, const struct output_kind *kind, const struct
 			     .header_due = kind->header != NULL,
 			     .write_at = WRITE_AT};
 	memcpy(o->fields, fields, n);
-	o->queue = malloc(QUEUE_SIZE);
-	int r = o->queue ? open_sink(o, fd) : -ENOMEM;
+	o->queue = mmap(NULL, QUEUE_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (o->queue == MAP_FAILED) {
+		free(o);
+		return -ENOMEM;
+	}
+	int r = open_sink(o, fd);
 	if (r == 0 && kind->prepare)
 		r = kind->prepare(o, &o->state);
 	if (r) {
@@ -150,7 +157,7 @@ void output_free(struct output *o)
 		return;
 	close_fd_(&o->own_fd);
 	free(o->state);
-	free(o->queue);
+	(void)munmap(o->queue, QUEUE_SIZE);
 	free(o);
 }
 
@@ -184,6 +191,8 @@ static int drain(struct output *o)
 		else
 			o->start += (size_t)w;
 	}
+	if (o->end > QUEUE_KEPT)
+		(void)madvise(o->queue + QUEUE_KEPT, QUEUE_SIZE - QUEUE_KEPT, MADV_DONTNEED);
 	o->start = o->end = 0;
 	o->write_at = WRITE_AT;
 	return o->error;
@@ -195,7 +204,7 @@ static bool make_room(struct output *o)
 	size_t end = o->end;
 
 	(void)drain(o);
-	if (o->start) {
+	if (o->start > QUEUE_SIZE / 2) { /* seldom, as it moves all that waits */
 		memmove(o->queue, o->queue + o->start, o->end - o->start);
 		o->end -= o->start;
 		o->start = 0;
@@ -274,8 +283,12 @@ int output_flush(struct output *o, bool wait)
 	int64_t until = now_ms() + WAIT_MS;
 	for (int64_t left = WAIT_MS; r == -EAGAIN && left > 0; left = until - now_ms()) {
 		struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+		size_t before = o->start;
+
 		(void)poll(&p, 1, (int)left);
 		r = drain(o);
+		if (o->start != before) /* it reads: it gets all the time it takes */
+			until = now_ms() + WAIT_MS;
 	}
 	if (r == -EAGAIN)
 		give_up(o);

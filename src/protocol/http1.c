@@ -3,8 +3,8 @@
  * Tolerant where servers are, since what a server answered is a call whatever the grammar says. */
 #include "protocol/protocol.h"
 
-#define METHOD_MAX 32
-#define HTTP_VERSION_LEN    "HTTP/1."
+#define METHOD_MAX    32
+#define HTTP1_VERSION "HTTP/1."
 
 /* RFC 9110 5.6.2 tchar. */
 static bool is_tchar(uint8_t c)
@@ -234,14 +234,14 @@ static int method_length(const uint8_t *p, size_t n)
  * spaces and HTTP/1.DIGIT. NULL: they do not (HTTP/0.9, HTTP/2, other protocols). */
 static const uint8_t *target_end_whole(const uint8_t *p, const uint8_t *end)
 {
-	const size_t version = strlen(HTTP_VERSION_LEN) + 1;
+	const size_t version = strlen(HTTP1_VERSION) + 1;
 
 	while (end > p && (is_blank(end[-1]) || end[-1] == '\r'))
 		end--;
 	if ((size_t)(end - p) < version + 2 || !is_digit(end[-1]))
 		return NULL;
 	end -= version;
-	if (memcmp(end, HTTP_VERSION_LEN, version - 1) != 0 || end[-1] != ' ')
+	if (memcmp(end, HTTP1_VERSION, version - 1) != 0 || end[-1] != ' ')
 		return NULL;
 	while (end > p && end[-1] == ' ')
 		end--;
@@ -259,7 +259,7 @@ static const uint8_t *target_end_cut(const uint8_t *p, const uint8_t *end, bool 
 	*cut = false;
 	if (stop)
 		return stop;
-	if (space && n <= strlen(HTTP_VERSION_LEN) && memcmp(space + 1, HTTP_VERSION_LEN, n) == 0) {
+	if (space && n <= strlen(HTTP1_VERSION) && memcmp(space + 1, HTTP1_VERSION, n) == 0) {
 		while (space > p && space[-1] == ' ')
 			space--;
 		return space;
@@ -377,7 +377,7 @@ static bool http1_detect(const uint8_t *p, size_t n)
 /* The status line at p[at]: the offset behind it, n if it is cut off, or -EBADMSG. */
 static int64_t status_line(const uint8_t *p, size_t n, size_t at, struct message *m)
 {
-	static const char shape[] = HTTP_VERSION_LEN "# ###"; /* #: a digit */
+	static const char shape[] = HTTP1_VERSION "# ###"; /* #: a digit */
 	const size_t length = sizeof(shape) - 1;
 	const uint8_t *s = p + at, *lf;
 

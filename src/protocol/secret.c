@@ -236,6 +236,18 @@ static void put(struct text text, bool target, bool cut, struct buf *out)
 		buf_bytes(out, text.p, text.len);
 }
 
+/* Only digits and a dot behind the name: all else could hold a secret. */
+static bool is_version(const char *p, const char *end)
+{
+	if (end - p < 5 || memcmp(p, "HTTP/", 5) != 0)
+		return false;
+	for (p += 5; p < end; p++) {
+		if (*p != '.' && (*p < '0' || *p > '9'))
+			return false;
+	}
+	return true;
+}
+
 /* A request line or status line. The target goes from the first space to the version. */
 static void put_first_line(const char *p, const char *end, bool cut, struct buf *out)
 {
@@ -250,7 +262,7 @@ static void put_first_line(const char *p, const char *end, bool cut, struct buf 
 	while (stop > target && is_space(stop[-1]))
 		stop--;
 	word = memrchr(target, ' ', (size_t)(stop - target));
-	if (word && stop - word > 5 && memcmp(word + 1, "HTTP/", 5) == 0)
+	if (word && is_version(word + 1, stop))
 		stop = word;
 	buf_bytes(out, p, (size_t)(target - p));
 	put(between(target, stop), true, cut && stop == end, out);

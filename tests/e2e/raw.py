@@ -29,6 +29,7 @@ class Peer:
         if self.pid == 0:
             _run(theirs, fn, args, netns, cgroup)
         theirs.close()
+        self.alive = True
 
     def hear(self, timeout=20):
         """The next object that the peer says."""
@@ -48,10 +49,10 @@ class Peer:
 
     def kill(self, signal_number=signal.SIGKILL):
         """Ends the process and reaps it."""
-        if self.pid:
+        if self.alive:
+            self.alive = False
             os.kill(self.pid, signal_number)
             os.waitpid(self.pid, 0)
-            self.pid = 0
         self.pipe.close()
 
     def __enter__(self):

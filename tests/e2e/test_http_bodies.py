@@ -16,6 +16,7 @@ READS_BODIES = """
     location / { proxy_pass http://unix:@DIR@/back.sock:; }
     location /small { client_max_body_size 1k; proxy_pass http://unix:@DIR@/back.sock:; }
 """
+FILES = "location / { try_files $uri =404; }"
 BACKEND = "server { listen unix:@DIR@/back.sock; access_log off; location / { return 200 'read\\n'; } }"
 
 
@@ -84,7 +85,7 @@ def test_chunked_upload():
 
 @lib.alone
 def test_sendfile_download_of_1_gib():
-    with Nginx() as nginx, Tapline("--port", nginx.port) as t:
+    with Nginx(FILES) as nginx, Tapline("--port", nginx.port) as t:
         nginx.file("gib", size=1 << 30)
         asked = curl("-o", os.devnull, nginx.url("/gib"))
         equal(asked["size_download"], 1 << 30, "curl's count")
@@ -259,7 +260,7 @@ def test_connection_opened_before():
 
 
 def test_attached_in_the_middle_of_downloads():
-    with Nginx() as nginx:
+    with Nginx(FILES) as nginx:
         nginx.file("large", size=60 << 20)
         nginx.file("next", content=b"n" * 100)
         with Curl("-o", os.devnull, "--limit-rate", "20M", nginx.url("/large"), "-o", os.devnull,

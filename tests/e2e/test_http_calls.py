@@ -119,6 +119,7 @@ def test_server_only():
 
 def test_head_204_304_errors():
     server = """
+        if_modified_since before;
         location /none { return 204; }
         location /teapot { return 418; }
         location /broken { return 500; }
@@ -197,6 +198,45 @@ def test_times_of_a_slow_answer():
         at_most(abs(row["total_us"] - (asked["time_total"] - asked["time_pretransfer"]) * 1e6), 20_000,
                 "total_us against curl's")
         whole(row)
+
+
+ANY_DELAY_NODE = """
+require('http').createServer((q, r) => setTimeout(() => r.end('x'), +q.url.slice(1))).listen(process.argv[2])
+"""
+
+
+def calls_that_a_sweep_saw(at_the_end):
+    """Answers after 0 to 400 ms: snapshots were made of some calls before, and take nothing away."""
+    delays = range(0, 400, 10)
+    with lib.Script(["node"], ANY_DELAY_NODE) as node, Tapline("--port", node.port) as t:
+        connections = [lib.Connection(node.port) for _ in delays]
+        for c, delay in zip(connections, delays):
+            c.send(f"GET /{delay} HTTP/1.1\r\nHost: h\r\n\r\n")
+        for c in connections:
+            c.response()
+        at_the_end(connections)
+        rows = t.stop()
+        for c in connections:
+            c.s.close()
+        equal(sorted(int(r["path"][1:]) for r in rows), list(delays), "a row each")
+        for row in rows:
+            delay = int(row["path"][1:]) * 1000
+            whole(row)
+            for key in ("ttfb_us", "total_us"):
+                at_least(row[key], delay - 2000, f"{key} after {delay} us")
+                at_most(row[key], delay + 150_000, f"{key} after {delay} us")
+
+
+def test_slow_calls_on_connections_that_stay_open():
+    calls_that_a_sweep_saw(lambda connections: time.sleep(1))
+
+
+def test_slow_calls_on_connections_that_stay_open_until_the_end():
+    calls_that_a_sweep_saw(lambda connections: None)
+
+
+def test_slow_calls_on_connections_that_close_at_the_end():
+    calls_that_a_sweep_saw(lambda connections: [c.s.close() for c in connections])
 
 
 ONE_AT_A_TIME = """

@@ -18,7 +18,7 @@ def paths_of(connection):
 
 
 def fetcher_threads(pipe, port, address):
-    """A Peer: all connections at once, each in a thread."""
+    """A Peer: all connections at once, each in a thread; bodies stay with it."""
     pipe.recv()
     facts = []
     threads = [threading.Thread(target=lambda i=i: facts.extend(fetch(port, paths_of(i), address)))
@@ -27,6 +27,8 @@ def fetcher_threads(pipe, port, address):
         t.start()
     for t in threads:
         t.join()
+    for fact in facts:
+        del fact["body"]
     pipe.send(facts)
 
 

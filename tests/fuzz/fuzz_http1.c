@@ -46,7 +46,7 @@ static void same(struct text cut, struct text whole)
  * so where the third word is a version, as far as it goes, and the last. */
 static bool plain_line(const uint8_t *p, size_t n)
 {
-	static const char version[] = "HTTP/1.";
+	static const uint8_t version[] = "HTTP/1.";
 	size_t i = 0;
 
 	for (unsigned words = 1; words < 3; words++) {
@@ -55,7 +55,7 @@ static bool plain_line(const uint8_t *p, size_t n)
 		while (i < n && p[i] == ' ')
 			i++;
 	}
-	for (size_t v = 0; v < strlen(version); v++, i++) {
+	for (size_t v = 0; v < sizeof(version) - 1; v++, i++) {
 		if (i == n || p[i] == '\n')
 			return true;
 		if (p[i] != version[v])

@@ -83,6 +83,9 @@ static int on_field(llhttp_t *l)
 	struct seen *s = l->data;
 	struct text name = {s->name.p, (uint32_t)s->name.n};
 
+	/* llhttp's loose mode takes spaces for part of a name. */
+	while (name.len && name.p[name.len - 1] == ' ')
+		name.len--;
 	if (!s->headers && text_eq_nocase(name, TEXT("host")) && !s->host.seen) {
 		s->host = s->value;
 		s->host.seen = true;
@@ -190,20 +193,21 @@ static bool out_of_scope(const llhttp_t *l, const struct seen *s, const uint8_t 
 	return n < 13 || p[9] == '0' || strspn((const char *)p + 9, "0123456789") != 3;
 }
 
-/* The rest of the message through both: they must find the same end. */
+/* The rest of the message through both: they must find the same end. Built with
+ * -DLLHTTP_STRICT_MODE=1 only, since in loose mode llhttp takes any two bytes for a line end. */
 static void same_end(llhttp_t *l, const struct message *m, const char *p, size_t n)
 {
-	struct seen *s = l->data;
 	struct http1_body b;
 	size_t used = 0;
 	int done;
 
-	if (l->upgrade || (m->body != BODY_CHUNKED && m->body != BODY_LENGTH))
+	if (!LLHTTP_STRICT_MODE || l->upgrade ||
+	    (m->body != BODY_CHUNKED && m->body != BODY_LENGTH))
 		return;
 	http1_body_start(&b, m);
 	done = http1_body_feed(&b, (const uint8_t *)p, n, n, &used);
 	llhttp_resume(l);
-	if (llhttp_execute(l, p, n) == HPE_PAUSED && s->whole) {
+	if (llhttp_execute(l, p, n) == HPE_PAUSED && ((const struct seen *)l->data)->whole) {
 		assert(done == 1);
 		assert(llhttp_get_error_pos(l) == p + used);
 	}

@@ -506,6 +506,21 @@ static void test_hole_between_responses(void **state)
 	handed("/a:200 /b:-! /c:-! -:500");
 }
 
+static void test_gap_behind_an_early_response(void **state)
+{
+	_cleanup_follow_ struct follow *f = new_follow(4, 32, 8);
+
+	(void)state;
+	new_wire(1);
+	send_text(f, REQ, "POST /a HTTP/1.1\r\nContent-Length: 10\r\n\r\n12345");
+	send_text(f, RSP, OK("", "0"));
+	send_cut(f, RSP, "", 10, 0);
+	handed("/a~:200");
+	send_text(f, REQ, "67890");
+	follow_close(f, 1);
+	handed("");
+}
+
 /* None of the first responses came: those of the next batch are not theirs. */
 static void test_first_responses_lost(void **state)
 {
@@ -544,8 +559,11 @@ static void test_garbage_between_messages(void **state)
 	new_wire(1);
 	send_text(f, REQ, "\x01\x02garbage");
 	send_text(f, REQ, "more\r\n" GET("/a"));
+	send_text(f, RSP, OK("", "0")); /* to which of the two? */
+	handed("/a:-! -:200");
+	send_text(f, REQ, GET("/b"));
 	send_text(f, RSP, OK("", "0"));
-	handed("/a:200");
+	handed("/b:200");
 }
 
 /* Following began between a request and its response. */
@@ -748,6 +766,7 @@ int main(void)
 		cmocka_unit_test(test_gap_in_responses),
 		cmocka_unit_test(test_responses_unseen),
 		cmocka_unit_test(test_hole_between_responses),
+		cmocka_unit_test(test_gap_behind_an_early_response),
 		cmocka_unit_test(test_first_responses_lost),
 		cmocka_unit_test(test_broken_chunks),
 		cmocka_unit_test(test_garbage_between_messages),

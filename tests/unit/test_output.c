@@ -114,7 +114,7 @@ static void test_parsers_get_rows_only(void **state)
  */
 static void stall(int writer, int reader)
 {
-	enum { ROWS = 100000, OUT = 2 << 20 };
+	enum { ROWS = 600000, OUT = 317 << 20 };
 	struct sample s = sample_row();
 	_cleanup_free_ char *out = malloc(OUT);
 	char path[100];
@@ -300,13 +300,13 @@ static void test_row_larger_than_the_queue(void **state)
 {
 	(void)state;
 	struct sample s = sample_row(), small = sample_row();
-	_cleanup_free_ char *huge = malloc(2 << 20);
+	_cleanup_free_ char *huge = malloc(17 << 20);
 	char out[1024];
 	int fd[2];
 
 	assert_non_null(huge);
-	memset(huge, 'x', 2 << 20);
-	s.path = (struct text){huge, 2 << 20};
+	memset(huge, 'x', 17 << 20);
+	s.path = (struct text){huge, 17 << 20};
 	assert_int_equal(pipe(fd), 0);
 	struct output *o = output_on(fd[1], "csv");
 	assert_int_equal(output_row(o, &s.row), -ENOBUFS);

@@ -196,6 +196,8 @@ static void heads_cut_off(void **state UNUSED)
 		{"GET / HTTP/1.1\r\nOrigin: http://h\r\nA",
 		 "GET / HTTP/1.1\r\nOrigin: http://h\r\nA"},
 		{"GET", "GET"},
+		/* Not a version. */
+		{"GET / HTTP/?token=x", "GET / HTTP/?token=***"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)

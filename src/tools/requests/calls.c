@@ -140,7 +140,7 @@ void calls_done(void *arg, const struct exchange *requester, const struct exchan
 	struct call c;
 
 	call_of(&c, requester, responder);
-	if (followed_done(r, &c))
+	if (followed_done(r, &c) || alone_take(r, &c))
 		return;
 	if (!notes_take(r, &c))
 		call_show(r, &c);

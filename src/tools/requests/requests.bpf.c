@@ -20,6 +20,8 @@ static __noinline void conn_midway(struct conn *c, struct bpf_sock *sk)
 	c->role = responder ? ROLE_RESPONDER : ROLE_REQUESTER;
 	c->next[0] = responder ? received : sent;
 	c->next[1] = responder ? sent : received;
+	c->first_seq = c->next[0];
+	c->first_ack = c->next[1];
 	c->mode |= CONN_SEQ | CONN_MIDWAY;
 	bpf_spin_unlock(&c->lock);
 }
@@ -41,6 +43,34 @@ static __noinline void emit_from_skb(struct __sk_buff *skb, struct bpf_sock *sk,
 	tap_emit(c, h, &a);
 }
 
+/* The requester sends although it has not seen all of the response: what it acknowledges lacks some of
+ * it. At its own end more can be told: its process has not read all of it, or bytes that it sent before
+ * are still on their way, and an answer to them cannot have come. */
+static __noinline bool crossed(struct bpf_sock *sk, const struct conn *c, const struct segment *s)
+{
+	struct tcp_sock *tp;
+
+	if ((s32)(s->ack - c->next[1]) < 0)
+		return true;
+	if (!s->egress)
+		return false;
+	tp = bpf_skc_to_tcp_sock(sk);
+	return tp && ((s32)(tp->copied_seq - c->next[1]) < 0 || (s32)(tp->snd_una - s->seq) < 0);
+}
+
+/* Of an HTTP connection, crossed bytes that begin a request are pipelined, and followed from here on;
+ * others are the rest of an upload. */
+static __noinline bool crossed_request(struct __sk_buff *skb, struct conn *c, const struct tcp_view *v)
+{
+	u8 start[4];
+
+	if (!(c->mode & CONN_HTTP) || bpf_skb_load_bytes(skb, v->offset, start, sizeof(start)) ||
+	    !http_method(start))
+		return false;
+	c->mode |= CONN_FOLLOW;
+	return true;
+}
+
 /* A request turn begins: what user space has learned of this connection takes effect. */
 ALWAYS_INLINE void apply_mark(struct __sk_buff *skb, struct conn *c)
 {
@@ -59,6 +89,7 @@ ALWAYS_INLINE void apply_mark(struct __sk_buff *skb, struct conn *c)
 		bpf_spin_lock(&c->lock);
 		c->phase = PHASE_STREAM;
 		c->flags |= EX_STREAM;
+		c->mode |= CONN_COUNTED;
 		bpf_spin_unlock(&c->lock);
 	}
 }
@@ -192,8 +223,12 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 	s.len = v.len;
 	if (v.len) {
 		s.now = bpf_ktime_get_ns();
-		if (turn_ends(c, &s))
-			emit_from_skb(skb, sk, c, END_NEXT);
+		if (turn_flips(c, &s)) {
+			bool early = crossed(sk, c, &s);
+
+			if (turn_ends(c, &s, early) || (early && crossed_request(skb, c, &v)))
+				emit_from_skb(skb, sk, c, END_NEXT);
+		}
 		segment_data(skb, sk, c, &v, &s);
 	}
 	if (v.flags & TCP_RST) {
@@ -301,6 +336,8 @@ ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 		bpf_spin_lock(&c->lock);
 		c->next[0] = accepted ? received : sent;
 		c->next[1] = accepted ? sent : received;
+		c->first_seq = c->next[0];
+		c->first_ack = c->next[1];
 		c->mode |= CONN_SEQ;
 		bpf_spin_unlock(&c->lock);
 	}

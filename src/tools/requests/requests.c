@@ -136,6 +136,7 @@ static int requests_finish(struct session *s)
 	follow_flush(r->follow);
 	join_flush(r->join);
 	notes_expire(r, true);
+	alone_flush(r);
 	if (!r->by)
 		return 0;
 	if (output_style(session_output(s))->terminal)
@@ -159,6 +160,9 @@ static void requests_ledger(struct session *s, struct buf *out)
 	if (r->upgraded_bytes)
 		ledger_line(out, "upgraded_bytes", r->upgraded_bytes,
 			    "payload after an upgrade (WebSocket), counted and not parsed");
+	if (r->absorbed)
+		ledger_line(out, "absorbed", r->absorbed,
+			    "exchanges of one end that the row of their stream has");
 	if (followed_lost(r))
 		ledger_line(out, "lost_pipelined", followed_lost(r),
 			    "pipelined messages that there was no room for");
@@ -176,6 +180,7 @@ static void requests_close(struct session *s)
 	by_free(r->by);
 	join_free(r->join);
 	notes_free(r->notes);
+	alone_free(r);
 	processes_free(r->processes);
 	followed_free(r);
 	free(r);

@@ -77,6 +77,7 @@ struct requests {
 	struct follow *follow;
 	struct followed *followed;
 	struct notes *notes;
+	struct alone *alone; /* by connection */
 	struct processes *processes;
 	struct by *by;
 	int sweep_link_fd, marks_fd;
@@ -84,7 +85,7 @@ struct requests {
 	uint64_t next_sweep_ns, next_show_ns;
 	uint64_t now_ns;
 	int shown;			 /* what session_row said last, when not 0 */
-	uint64_t calls, upgraded_bytes;
+	uint64_t calls, upgraded_bytes, absorbed;
 	char scratch[96 * 1024];	 /* texts of the row that is being made */
 };
 
@@ -108,6 +109,11 @@ void notes_free(struct notes *n);
 bool notes_take(struct requests *r, struct call *c);
 bool notes_expects_rest(const struct notes *n, uint64_t cookie);
 void notes_expire(struct requests *r, bool all);
+
+/* alone.c: what one end alone saw on loopback. Takes the call over: true. */
+bool alone_take(struct requests *r, const struct call *c);
+void alone_flush(struct requests *r); /* shows what is held */
+void alone_free(struct requests *r);
 
 /* by.c: --by. */
 int by_new(struct requests *r, struct by **out);

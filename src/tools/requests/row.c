@@ -171,21 +171,24 @@ static void fill_times(struct requests *r, const struct call *c, struct call_row
 		KNOW(row, C_SRTT_US, srtt_us, a && a->srtt_us ? a->srtt_us : b->srtt_us);
 }
 
-/* The printable start of bytes that no protocol knows: one line, other bytes as dots. */
+/* The printable start of bytes that no protocol knows: one line, other bytes as dots. A header field
+ * with a secret name is masked, as this may be the middle of an HTTP head. */
 static struct text printable_start(struct requests *r, struct text head, struct buf *scratch)
 {
-	char masked[HEADS_MAX * 4];
-	struct buf m = BUF_ON(masked);
-	struct text t = {scratch->p + scratch->len, 0};
+	struct text t = {scratch->p + scratch->len, 0}, name = {head.p, 0};
 
-	if (r->conf->show_secrets)
-		buf_bytes(&m, head.p, head.len);
-	else
-		secret_mask_head(head, &m);
-	for (size_t i = 0; i < m.len && t.len < 64; i++, t.len++) {
-		if (m.p[i] == '\r' || m.p[i] == '\n')
+	for (uint32_t i = 0; i < MIN(head.len, 64u); i++, t.len++) {
+		char ch = head.p[i];
+
+		if (ch == '\r' || ch == '\n')
 			break;
-		buf_char(scratch, m.p[i] >= ' ' && m.p[i] < 0x7f ? m.p[i] : '.');
+		buf_char(scratch, ch >= ' ' && ch < 0x7f ? ch : '.');
+		name.len = i;
+		if (ch == ':' && !r->conf->show_secrets && secret_name(name)) {
+			buf_str(scratch, " ***");
+			t.len += 5;
+			break;
+		}
 	}
 	return t;
 }

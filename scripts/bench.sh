@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# scripts/bench.sh [--quick]: measures what tapline costs and writes docs/PERFORMANCE.md; 20 minutes on a
+# machine that does nothing else. --quick tries every measure for some seconds and writes nothing.
+set -eu
+cd "$(dirname "$0")/.."
+
+scripts/deps.sh test
+make --no-print-directory -s -j"$(nproc)" B="${TAPLINE_BUILD:-build}" all programs >&2
+exec python3 tests/bench/bench.py "$@"

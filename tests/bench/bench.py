@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""What tapline costs: bench.py [--quick]. Measures, prints the numbers beside their targets, and writes
+docs/performance.json and docs/PERFORMANCE.md. Ends with 1 when calls were lost or too little was kept.
+
+--quick: a few seconds of each, to see that the benchmark works; judges losses only, and writes nothing.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+
+sys.dont_write_bytecode = True
+import load  # sets the way to lib
+import lib
+import measures
+import report
+
+
+@dataclass
+class Plan:
+    rounds: int = 12
+    few: int = 5  # rounds of what is steadier, or for orientation
+    seconds: int = 4
+    long: int = 60
+    starts: int = 20
+    idle: int = 20000
+
+
+QUICK = Plan(rounds=2, few=1, seconds=2, long=4, starts=3, idle=2000)
+
+
+def measure(plan):
+    best = measures.setting(plan)
+    return {
+        "machine": load.machine(),
+        "versions": load.versions(),
+        "setting": best,
+        "throughput": measures.throughput(plan, best),
+        "latency": measures.latency(plan, best),
+        "saturation": measures.saturation(plan, best),
+        "kernel_time": measures.kernel_time(plan, best),
+        "start": measures.start(plan),
+        "idle_connections": measures.idle_connections(plan),
+        "orientation": measures.orientation(plan, best),
+    }
+
+
+def show(found, quick):
+    for r in found:
+        word = "met" if r.ok else "MISSED"
+        print(f"{'' if quick else word:8}{r.what}: {r.text} (target: {r.target})")
+
+
+def check_here(plan):
+    if os.geteuid() != 0:
+        sys.exit("bench: it loads BPF programs: run it as root")
+    if not measures.room_for_rows(plan):
+        sys.exit("bench: too little room for the rows of the long run; point TMPDIR to a larger disk")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a few seconds of each; writes nothing")
+    quick = parser.parse_args().quick
+    plan = QUICK if quick else Plan()
+    check_here(plan)
+    begin = time.monotonic()
+    raw = measure(plan)
+    found = report.results(raw)
+    show(found, quick)
+    if not quick:
+        report.write(raw)
+    print(f"took {(time.monotonic() - begin) / 60:.1f} minutes")
+    lost = ("lost_", "rows_")
+    return int(any(r.hard and not r.ok and (not quick or r.key.startswith(lost)) for r in found))
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    lib.become_subreaper()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    status = 1
+    try:
+        status = main()
+    except KeyboardInterrupt:
+        status = 130
+    finally:
+        lib.kill_descendants()
+        lib.delete_namespaces(os.getpid())
+    sys.exit(status)

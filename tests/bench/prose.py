@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The words of docs/PERFORMANCE.md: what does not come from a run."""
+
+HEAD = """# What tapline costs
+
+Made by `make bench`, which writes this page and its raw numbers (`performance.json` beside it); do not
+edit. Measured on {machine}. The load is nginx ({workers} worker(s), no access log) answering 1 KB from
+memory to wrk ({threads} thread(s), 50 connections kept alive), on loopback: client and server are on
+the same cores as tapline, and both ends of each call are seen. Numbers are medians, with the range of all
+rounds in brackets.
+
+"""
+
+METHOD = """
+## Method
+
+- **Rounds.** What is compared runs within each round, one after the other, and the order turns from round
+  to round, so that the machine's own drift hits all alike. A ratio is made within its round; the median
+  is that of the ratios.
+- **The setting.** The number of nginx's workers and of wrk's threads (1 or 2 each) is the one with the
+  highest throughput when nothing watches. There is no access log: it would slow the server down and so
+  make tapline's share look smaller.
+- **The floor.** Four empty BPF programs (`tests/bench/floor.bpf.c`) on the hooks of tapline that run for
+  every call: cgroup_skb ingress and egress, the send and the read hook. It is what any program on these
+  hooks costs.
+- **tapline** watches all connections of the host, without a filter. The JSON file is an ordinary one on
+  disk, and deleted after each round.
+- **p99.** h2load asks at a steady rate, half of what it reaches at full speed, and logs the time of each
+  request; percentiles are of all requests after the first half second. h2load's connections ask in step,
+  so a response waits for those before it.
+- **Lost.** nginx logs each request (buffered) for the long runs. Calls of the load's path are counted:
+  with `--by path` from its table, else a row each. `wrk` leaves out the calls in flight at its end; nginx
+  and tapline do not. Lost is what tapline's ledger says of records, state and rows that were lost.
+- **CPU of the user side** is the CPU time (user and system) of the tapline process in the long runs, from
+  its being ready to a second after the load, divided by the calls. The sweep is part of it.
+- **In the kernel.** The kernel times each program (`kernel.bpf_stats_enabled`), tapline's and, in a run
+  beside it, the empty ones; the difference is net, and free of the cost of the timing itself. Which
+  packets carry data is counted by a program that runs after tapline's on the same packets: most
+  acknowledgements travel with data on this load, and what tapline spends on pure acknowledgements is
+  charged to the packets with data. A data packet on loopback is sent once and received once.
+- **Ready** is from before the process is started until it says so on TAPLINE_READY_FD, all programs
+  attached: the median of all starts, one after the other.
+- **Idle connections** are opened in a network namespace of their own by `tests/programs/idle_conns`, with
+  and without tapline running; memory is the growth of SUnreclaim in /proc/meminfo, where socket storage
+  lives, over the same connections, once it stands still. Both ends are on this host: a server has half of
+  it. The sweep's share is tapline's CPU time with these connections less its CPU time with none.
+- **Other programs** are attached to loopback, filtered to the server's port, and write to /dev/null. They
+  may drop packets; that is not looked at.
+"""
+
+# Said beside a number that is not reached.
+WOULD_TAKE = {}

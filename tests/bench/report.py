@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Judges raw numbers of the benchmark and writes docs/PERFORMANCE.md from them.
+By itself, python3 tests/bench/report.py writes the page again from docs/performance.json."""
+
+import json
+import os
+import statistics
+
+from prose import HEAD, METHOD, WOULD_TAKE
+
+DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "docs")
+RAW = os.path.join(DOCS, "performance.json")
+PAGE = os.path.join(DOCS, "PERFORMANCE.md")
+NAMES = {"nothing": "nothing", "floor": "four empty programs", "by_path": "`tapline --by path`",
+         "json": "`tapline -o json` to a file"}
+
+
+class Result:
+    """One number beside its target. A hard one leaves the project's main job open when missed."""
+
+    def __init__(self, key, what, target, text, ok, hard=False):
+        self.key, self.what, self.target, self.text = key, what, target, text
+        self.ok, self.hard = ok, hard
+
+    @property
+    def verdict(self):
+        return "met" if self.ok else "**missed**"
+
+
+def ratios(rounds, with_, without, value=lambda v: v):
+    return [value(r[with_]) / value(r[without]) for r in rounds]
+
+
+def median_ratio(*args, **more):
+    return statistics.median(ratios(*args, **more))
+
+
+def spread(values, form):
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def hook_times(raw):
+    """hook -> empty ns, tapline ns, net ns a run, runs, share of packets with data (1 for socket hooks).
+    All rounds together."""
+    rounds = raw["kernel_time"]["rounds"]
+    hooks = {}
+    for hook in rounds[0]["tapline"]:
+        runs, ns, empty_runs, empty_ns, packets, data = 0, 0, 0, 0, 0, 0
+        for r in rounds:
+            runs, ns = runs + r["tapline"][hook][0], ns + r["tapline"][hook][1]
+            empty_runs, empty_ns = empty_runs + r["empty"][hook][0], empty_ns + r["empty"][hook][1]
+            counted = r["packets"].get(hook, {"all": 1, "data": 1})
+            packets, data = packets + counted["all"], data + counted["data"]
+        empty = empty_ns / empty_runs
+        share = data / packets
+        hooks[hook] = {"empty": empty, "tapline": ns / runs, "net": ns / runs - empty, "runs": runs,
+                       "share": share, "net_data": (ns / runs - empty) / share}
+    return hooks
+
+
+def packet_ns(hooks):
+    """Net ns a data packet, over both directions."""
+    both = [hooks["ingress"], hooks["egress"]]
+    return sum(h["net"] * h["runs"] for h in both) / sum(h["runs"] * h["share"] for h in both)
+
+
+def idle_bytes(raw, kind):
+    """Bytes that tapline adds to each connection, both ends."""
+    idle = raw["idle_connections"]
+    return [(p["with_kb"] - p["without_kb"]) * 1024 / idle["connections"] for p in idle["memory"][kind]]
+
+
+def throughput_results(raw):
+    rounds = raw["throughput"]["rounds"]
+    for name, target in (("by_path", 0.95), ("json", 0.90)):
+        values = ratios(rounds, name, "floor")
+        yield Result(f"{name}_floor", f"throughput, {NAMES[name]}, of the floor's", f"≥ {target:.2f}",
+                     spread(values, ".3f"), statistics.median(values) >= target)
+    values = ratios(rounds, "by_path", "nothing")
+    yield Result("kept", "throughput kept, `tapline --by path`", "≥ 0.87, or the job is not done",
+                 spread(values, ".3f"), statistics.median(values) >= 0.87, hard=True)
+
+
+def latency_results(raw):
+    for name in ("by_path", "json"):
+        values = ratios(raw["latency"]["rounds"], name, "nothing", lambda v: v["p99_us"])
+        yield Result(f"p99_{name}", f"p99 at half load, {NAMES[name]}, of that without", "≤ 1.05",
+                     spread(values, ".3f"), statistics.median(values) <= 1.05)
+
+
+def saturation_results(raw):
+    for name, cpu in (("by_path", 0.5), ("json", 1.2)):
+        s = raw["saturation"][name]
+        whole = f"{s['seconds']} s at saturation, {NAMES[name]}"
+        yield Result(f"lost_{name}", f"{whole}: lost", "0, or the job is not done", f"{s['lost']:,}",
+                     s["lost"] == 0, hard=True)
+        yield Result(f"rows_{name}", f"{whole}: calls, of nginx's log lines", "all, or the job is not done",
+                     f"{s['calls']:,} of {s['log_lines']:,}", s["calls"] == s["log_lines"], hard=True)
+        us = s["cpu_s"] / s["calls"] * 1e6 if s["calls"] else 0
+        yield Result(f"cpu_{name}", f"{whole}: CPU of the user side a call", f"≤ {cpu} µs",
+                     f"{us:.2f} µs", 0 < us <= cpu)
+        mb = s["rss_kb"] / 1024
+        yield Result(f"rss_{name}", f"{whole}: resident memory halfway", "≤ 12 MB", f"{mb:.1f} MB",
+                     mb <= 12)
+
+
+def kernel_results(raw):
+    hooks = hook_times(raw)
+    for key, what, ns in (("ingress", "a data packet received", hooks["ingress"]["net_data"]),
+                          ("egress", "a data packet sent", hooks["egress"]["net_data"]),
+                          ("packet", "a data packet, both directions together", packet_ns(hooks))):
+        yield Result(f"ns_{key}", f"in the kernel, net of the empty program: {what}", "≤ 110 ns",
+                     f"{ns:.0f} ns", ns <= 110)
+    for key, what in (("send", "the send hook"), ("read", "the read hook")):
+        ns = hooks[key]["net"]
+        yield Result(f"ns_{key}", f"in the kernel, net of the empty program: {what}", "≤ 50 ns",
+                     f"{ns:.0f} ns", ns <= 50)
+
+
+def other_results(raw):
+    ready = statistics.median(raw["start"]["ready_ms"])
+    yield Result("ready", "ready", "≤ 60 ms", f"{ready:.1f} ms", ready <= 60)
+    each = statistics.median(idle_bytes(raw, "used"))
+    count = f"{raw['idle_connections']['connections']:,} idle connections, each used once"
+    for key, what, value in (("idle_end", "kernel memory added, an end", each / 2),
+                             ("idle", "kernel memory added, a connection (both ends are here)", each)):
+        yield Result(key, f"{count}: {what}", "≤ 1,024 bytes", f"{value:,.0f} bytes", value <= 1024)
+    share = statistics.median(s["idle"] - s["none"] for s in raw["idle_connections"]["cpu"])
+    yield Result("sweep", f"{count}: share of a CPU that the sweep takes", "≤ 1%", f"{share:.2%}",
+                 share <= 0.01)
+
+
+def results(raw):
+    return [r for part in (throughput_results, latency_results, saturation_results, kernel_results,
+                           other_results) for r in part(raw)]
+
+
+# ---- the page ----
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows]) + "\n"
+
+
+def rates_table(rounds, names):
+    rows = []
+    for name, shown in names.items():
+        kept = spread(ratios(rounds, name, "nothing"), ".3f") if name != "nothing" else ""
+        rows.append([shown, f"{statistics.median(r[name] for r in rounds):,.0f}", kept])
+    return table(["beside the load", "requests/s, median", "of nothing beside it"], rows)
+
+
+def latency_table(raw):
+    rounds = raw["latency"]["rounds"]
+    rows = [[NAMES[n], *[f"{statistics.median(r[n][k] for r in rounds):,.0f}"
+                         for k in ("rate", "p50_us", "p99_us")]] for n in ("nothing", "by_path", "json")]
+    return table(["beside the load", "requests/s", "p50, µs", "p99, µs"], rows)
+
+
+def kernel_table(raw):
+    names = {"ingress": "cgroup_skb/ingress", "egress": "cgroup_skb/egress", "send": "sends",
+             "read": "reads"}
+    hooks = hook_times(raw)
+    rows = [[names[h], f"{v['empty']:.0f}", f"{v['tapline']:.0f}", f"{v['net']:.0f}",
+             f"{v['share']:.3f}" if h in ("ingress", "egress") else "",
+             f"{v['net_data']:.0f}" if h in ("ingress", "egress") else ""]
+            for h, v in ((h, hooks[h]) for h in names if h in hooks)]
+    return table(["hook", "empty, ns", "tapline, ns", "net, ns", "packets with data", "net ns a data packet"],
+                 rows)
+
+
+def idle_table(raw):
+    rows = []
+    for kind, words in (("unused", "opened, never used"), ("used", "one HTTP call each")):
+        values = idle_bytes(raw, kind)
+        rows.append([words, spread(values, ",.0f"), f"{statistics.median(values) / 2:,.0f}"])
+    return table(["connections", "bytes a connection (both ends)", "bytes an end"], rows)
+
+
+def sweep_words(raw):
+    cpu = raw["idle_connections"]["cpu"]
+    idle = statistics.median(s["idle"] for s in cpu)
+    none = statistics.median(s["none"] for s in cpu)
+    return (f"With them tapline took {idle:.2%} of a CPU in all, with no connection {none:.2%}: "
+            "the rest is the timer that drains the ring.\n")
+
+
+def machine_words(raw):
+    m, v = raw["machine"], raw["versions"]
+    kind = "a virtual machine" if m["virtual"] else "a machine"
+    return (f"{kind} with {m['cores']} cores ({m['architecture']}) and {m['memory_gib']} GiB of memory, "
+            f"Linux {m['kernel']}; nginx {v['nginx']}, wrk {v['wrk']}, h2load {v['h2load']}; "
+            f"load average before the run: {m['load_before']:.1f}")
+
+
+def orientation_words(raw):
+    missing = raw["orientation"]["missing"]
+    return f"Not installed, and so not measured: {', '.join(missing)}.\n" if missing else ""
+
+
+def missed_section(found):
+    missed = [r for r in found if not r.ok]
+    if not missed:
+        return ""
+    lines = [f"- {r.what}: {r.text}, wanted {r.target}." +
+             (f" {WOULD_TAKE[r.key]}" if r.key in WOULD_TAKE else "") for r in missed]
+    return "## Not reached, and what it would take\n\n" + "\n".join(lines) + "\n\n"
+
+
+def page(raw):
+    found = results(raw)
+    best = raw["setting"]
+    rounds = raw["throughput"]["rounds"]
+    tools = {n: f"`{n}`" if n != "nothing" else n for n in raw["orientation"]["rounds"][0]}
+    full = raw["latency"]["full_rate"]
+    return (
+        HEAD.format(machine=machine_words(raw), workers=best["workers"], threads=best["threads"])
+        + table(["what", "target", "measured", ""], [[r.what, r.target, r.text, r.verdict] for r in found])
+        + "\n" + missed_section(found)
+        + f"## Throughput at saturation ({len(rounds)} rounds of {raw['throughput']['seconds']} s)\n\n"
+        + rates_table(rounds, NAMES)
+        + f"\n## Latency at half load ({len(raw['latency']['rounds'])} rounds; "
+        + f"h2load's full load is {full:,.0f} requests/s)\n\n" + latency_table(raw)
+        + "\n## In the kernel\n\n" + kernel_table(raw)
+        + f"\n## {raw['idle_connections']['connections']:,} idle connections\n\n" + idle_table(raw)
+        + "\n" + sweep_words(raw)
+        + "\n## For orientation: programs that capture packets, on the same load\n\n"
+        + rates_table(raw["orientation"]["rounds"], tools) + "\n" + orientation_words(raw)
+        + METHOD
+    )
+
+
+def write(raw):
+    with open(RAW, "w") as f:
+        json.dump(raw, f, indent=1, sort_keys=True)
+        f.write("\n")
+    with open(PAGE, "w") as f:
+        f.write(page(raw))
+
+
+if __name__ == "__main__":
+    with open(RAW) as numbers:
+        write(json.load(numbers))
