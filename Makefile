@@ -128,7 +128,7 @@ $(FUZZERS): build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard src/*/*.h)
 	$(CLANG) -std=gnu11 -O1 -g -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Isrc -fno-strict-aliasing \
 		-ffunction-sections -Wl,--gc-sections \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(FUZZ_LIB_SRC) \
-		$(if $(findstring llhttp,$*),-I/usr/share/include/llhttp -I/usr/share/llhttp $(wildcard /usr/share/llhttp/*.c)) -o $@
+		$(if $(findstring llhttp,$*),-I/usr/share/include/llhttp -I/usr/share/llhttp -DLLHTTP_STRICT_MODE=1 $(wildcard /usr/share/llhttp/*.c)) -o $@
 fuzz: $(FUZZERS)
 	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
 

@@ -5,9 +5,9 @@
 set -eu
 
 build="make gcc libc6-dev clang-19 bpftool libbpf-dev libelf-dev zlib1g-dev libseccomp-dev libcap-dev
-	pkg-config ca-certificates"
+	uthash-dev"
 test="clang-format clang-tidy-19 libclang-rt-19-dev shellcheck libcmocka-dev liburing-dev node-llhttp
-	nginx-light haproxy wrk apache2-utils nghttp2-client curl python3 jq nftables iproute2 tcpdump
+	nginx-light haproxy wrk apache2-utils nghttp2-client curl openssl python3 jq nftables iproute2 tcpdump
 	procps util-linux mandoc tmux bash-completion"
 
 case ${1:-} in

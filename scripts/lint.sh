@@ -12,9 +12,8 @@ format() {
 
 # Warnings of clang itself are gcc's job (-Werror in the Makefile); skeletons must have been made.
 tidy() {
-	local flags=(-std=gnu11 -D_GNU_SOURCE '-DVERSION="0"' -Isrc -Ibuild/gen -Itests/unit
-		-I/usr/share/include/llhttp -I/usr/share/llhttp -Wno-everything)
-	find src tests -name '*.c' ! -name '*.bpf.c' -print0 | sort -z |
+	local flags=(-std=gnu11 -D_GNU_SOURCE '-DVERSION="0"' -Isrc -Ibuild/gen -Wno-everything)
+	find src -name '*.c' ! -name '*.bpf.c' -print0 | sort -z |
 		xargs -0 -r -P "$(nproc)" -I{} clang-tidy-19 --quiet --warnings-as-errors='*' {} \
 			-- "${flags[@]}" 2>&1 |
 		grep -v -E '^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -header-filter'

@@ -70,6 +70,7 @@ must "build" make -j"$jobs" all programs
 step "rooms" scripts/rooms.sh
 step "format" scripts/lint.sh format
 step "shellcheck" scripts/lint.sh shell
+step "docs" python3 scripts/docs-check.py
 step "clang-tidy" scripts/lint.sh tidy
 units ""
 units SANITIZE=1

@@ -31,8 +31,8 @@ struct follow_pair {
 typedef void follow_pair_fn(void *arg, const struct follow_pair *pair);
 
 struct follow_conf {
-	uint32_t connections; /* followed at a time (1 to 2^16); 900 bytes each once touched */
-	uint32_t messages; /* requests waiting for their answer, over all (1 to 2^20); 440 each */
+	uint32_t connections; /* followed at a time (1 to 2^16); 700 bytes each once touched */
+	uint32_t messages; /* requests waiting for their answer, over all (1 to 2^20); 470 each */
 	uint32_t runs; /* runs kept until earlier bytes come, over all (1 to 2^20); 1 KiB each */
 	follow_pair_fn *pair;
 	void *arg;

@@ -280,20 +280,6 @@ static u32 find_other(const struct join *j, const struct exchange *x)
 	return NONE;
 }
 
-static bool final_held(const struct join *j, const struct exchange *x)
-{
-	u64 key = key_of(x);
-
-	for (u32 i = j->head[BY_KEY][hash(j, key) & j->mask]; i != NONE;
-	     i = j->slot[i].chain[BY_KEY]) {
-		const struct slot *s = &j->slot[i];
-
-		if (s->final && s->cookie == x->cookie && s->number == x->number)
-			return true;
-	}
-	return false;
-}
-
 /* The snapshot of this exchange, or NONE. Earlier exchanges of the socket are over. */
 static u32 find_snapshot(struct join *j, const struct exchange *x, u64 now_ns)
 {
@@ -398,7 +384,7 @@ static void add_snapshot(struct join *j, const struct exchange *x, u64 now_ns)
 {
 	u32 i;
 
-	if (past_has(j->past, x->cookie, x->number) || final_held(j, x)) {
+	if (past_has(j->past, x->cookie, x->number)) {
 		j->counts.swallowed++;
 		return;
 	}

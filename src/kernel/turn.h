@@ -228,6 +228,8 @@ ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct hea
 	if (!(c->mode & CONN_SEQ)) { /* data on a SYN, or a first sight without the socket's own numbers */
 		c->next[d] = s->seq;
 		c->next[!d] = s->ack;
+		c->first_seq = c->next[0];
+		c->first_ack = c->next[1];
 		c->mode |= CONN_SEQ;
 	}
 	ahead = s->seq - c->next[d];

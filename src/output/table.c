@@ -50,19 +50,20 @@ static unsigned total_width(const struct table *t)
 
 static unsigned least_width(const struct column *c)
 {
-	if (!(c->flags & COLUMN_GROWS))
+	if (!(c->flags & (COLUMN_GROWS | COLUMN_SHRINKS)))
 		return UINT_MAX;
 	return MAX((unsigned)text_columns(text_of(c->title)), (unsigned)LEAST_TEXT);
 }
 
-/* One column narrower: the widest that can still give. Whether there was one. */
-static bool shrink(struct table *t, const struct schema *s)
+/* One column of a kind narrower: the widest that can still give. Whether there was one. */
+static bool shrink(struct table *t, const struct schema *s, unsigned kind)
 {
 	struct place *widest = NULL;
 
 	for (unsigned i = 0; i < t->n; i++) {
 		struct place *p = &t->place[i];
-		if (p->width > least_width(&s->columns[p->field]) &&
+		if (s->columns[p->field].flags & kind &&
+		    p->width > least_width(&s->columns[p->field]) &&
 		    (!widest || p->width > widest->width))
 			widest = p;
 	}
@@ -71,7 +72,7 @@ static bool shrink(struct table *t, const struct schema *s)
 	return widest != NULL;
 }
 
-static void grow(struct table *t, const struct schema *s, unsigned spare)
+static void grow(struct table *t, const struct schema *s, unsigned left)
 {
 	unsigned growing = 0;
 
@@ -80,17 +81,30 @@ static void grow(struct table *t, const struct schema *s, unsigned spare)
 	for (unsigned i = 0; i < t->n; i++) {
 		if (!(s->columns[t->place[i].field].flags & COLUMN_GROWS))
 			continue;
-		unsigned share = spare / growing--;
+		unsigned share = left / growing--;
 		t->place[i].width += share;
-		spare -= share;
+		left -= share;
 	}
 }
 
-/* Columns are dropped from the right only when shrinking does not help. */
+/* Leaves out the rightmost column that can be spared. Whether there was one. */
+static bool spare(struct table *t, const struct schema *s)
+{
+	for (unsigned i = t->n; i-- > 0;) {
+		if (!(s->columns[t->place[i].field].flags & COLUMN_SPARE))
+			continue;
+		memmove(&t->place[i], &t->place[i + 1], (t->n - i - 1) * sizeof(t->place[0]));
+		t->n--;
+		return true;
+	}
+	return false;
+}
+
+/* Columns are dropped from the right only when nothing else helps. */
 static void fit(struct table *t, const struct schema *s, unsigned width)
 {
 	while (total_width(t) > width) {
-		if (shrink(t, s))
+		if (spare(t, s) || shrink(t, s, COLUMN_SHRINKS) || shrink(t, s, COLUMN_GROWS))
 			continue;
 		if (t->n == 1) {
 			t->place[0].width = width;
@@ -125,7 +139,7 @@ static int prepare(struct output *o, void **state)
 	}
 	if (style->terminal && style->width)
 		fit(t, s, style->width);
-	for (unsigned i = 1; i < n; i++)
+	for (unsigned i = 1; i < t->n; i++)
 		t->place[i].start = t->place[i - 1].start + t->place[i - 1].width + GAP;
 	*state = t;
 	return 0;

@@ -22,7 +22,7 @@ import report
 @dataclass
 class Plan:
     rounds: int = 12
-    few: int = 5  # rounds of what is steadier, or for orientation
+    few: int = 3  # rounds of what is steadier, or for orientation
     seconds: int = 4
     long: int = 60
     starts: int = 20

@@ -203,20 +203,27 @@ def program_times(pid):
     return {hook: times[prog] for prog, hook in hooks.items() if hook and prog in times}
 
 
-def unreclaimable_kb():
-    """Kernel memory in slabs that cannot be given back, where socket storage lives."""
-    with open("/proc/meminfo") as f:
-        return int(re.search(r"SUnreclaim:\s+(\d+)", f.read())[1])
+def allocated_bytes():
+    """Bytes in the kernel's general-purpose slabs, from which socket storage is taken. Objects in use
+    and not pages: a page that is half empty since an earlier run would hide it."""
+    total = 0
+    with open("/proc/slabinfo") as f:
+        for line in f:
+            if line.startswith("kmalloc"):
+                word = line.split()
+                total += int(word[1]) * int(word[3])
+    return total
 
 
-def settled_kb(seconds=10):
-    """unreclaimable_kb() once it stands still: freeing is deferred (RCU)."""
+def settled_bytes(seconds=6):
+    """allocated_bytes() once it stands still: freeing is deferred (RCU)."""
     end = time.monotonic() + seconds
-    last = unreclaimable_kb()
+    time.sleep(1)
+    last = allocated_bytes()
     while True:
         time.sleep(0.5)
-        now = unreclaimable_kb()
-        if abs(now - last) <= 128 or time.monotonic() > end:
+        now = allocated_bytes()
+        if abs(now - last) <= 1 << 16 or time.monotonic() > end:
             return now
         last = now
 

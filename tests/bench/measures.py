@@ -213,15 +213,17 @@ def idle(count, request, ns):
         p.p.stdout.close()
 
 
-def held_kb(count, request, with_tapline):
-    """Kernel memory that so many idle connections hold. In a namespace, whose end clears TIME_WAIT."""
+def freed_bytes(count, request):
+    """Kernel memory that is given back when tapline ends while so many connections are idle. They are
+    in a namespace, whose end clears TIME_WAIT."""
     with contextlib.ExitStack() as stack:
         ns = stack.enter_context(lib.Netns("idle"))
-        if with_tapline:
-            stack.enter_context(Watch())
-        before = load.settled_kb()
-        with idle(count, request, ns):
-            return load.settled_kb() - before
+        w = stack.enter_context(Watch())
+        if count:
+            stack.enter_context(idle(count, request, ns))
+        before = load.settled_bytes()
+        w.stop()
+        return before - load.settled_bytes()
 
 
 def cpu_share(count, seconds):
@@ -238,18 +240,17 @@ def cpu_share(count, seconds):
 
 
 def idle_connections(plan):
-    pairs = {"unused": [], "used": []}
+    freed = {"none": [], "unused": [], "used": []}
     for _ in range(plan.few):
+        freed["none"].append(freed_bytes(0, False))
         for kind, request in (("unused", False), ("used", True)):
-            pair = {name: held_kb(plan.idle, request, on)
-                    for name, on in (("without_kb", False), ("with_kb", True))}
-            pairs[kind].append(pair)
-            more = (pair["with_kb"] - pair["without_kb"]) * 1024 / plan.idle
+            freed[kind].append(freed_bytes(plan.idle, request))
+            more = (freed[kind][-1] - freed["none"][-1]) / plan.idle
             say(f"{plan.idle:,} idle, {kind}: {more:.0f} bytes a connection")
     shares = [{"idle": cpu_share(plan.idle, plan.long / 4), "none": cpu_share(0, plan.long / 4)}
               for _ in range(plan.few)]
     say(f"sweep: {statistics.median(s['idle'] for s in shares):.2%} of a CPU")
-    return {"connections": plan.idle, "memory": pairs, "cpu": shares}
+    return {"connections": plan.idle, "freed_bytes": freed, "cpu": shares}
 
 
 def room_for_rows(plan):

@@ -67,7 +67,8 @@ def packet_ns(hooks):
 def idle_bytes(raw, kind):
     """Bytes that tapline adds to each connection, both ends."""
     idle = raw["idle_connections"]
-    return [(p["with_kb"] - p["without_kb"]) * 1024 / idle["connections"] for p in idle["memory"][kind]]
+    freed = idle["freed_bytes"]
+    return [(held - fixed) / idle["connections"] for held, fixed in zip(freed[kind], freed["none"])]
 
 
 def throughput_results(raw):

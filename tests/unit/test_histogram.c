@@ -189,6 +189,7 @@ static void test_merge(void **state)
 	histogram_quantiles(&part[0], quantiles, ARRAY_SIZE(quantiles), got);
 	histogram_quantiles(&all, quantiles, ARRAY_SIZE(quantiles), want);
 	assert_memory_equal(got, want, sizeof(got));
+	assert_int_equal(part[0].used, all.used);
 	assert_int_equal(part[0].count, all.count);
 	assert_int_equal(part[0].sum, all.sum);
 	assert_int_equal(part[0].max, all.max);
@@ -224,6 +225,22 @@ static void test_small_stays_small(void **state)
 	histogram_clear(&h);
 }
 
+static void test_rank_is_rounded_up(void **state)
+{
+	struct histogram h = {0};
+	uint64_t got[4];
+
+	(void)state;
+	for (uint64_t v = 10; v <= 40; v += 10)
+		assert_int_equal(histogram_add(&h, v), 0);
+	histogram_quantiles(&h, (double[]){0.2, 0.25, 0.3, 0.51}, 4, got);
+	assert_int_equal(got[0], 10);
+	assert_int_equal(got[1], 10);
+	assert_int_equal(got[2], 20);
+	assert_int_equal(got[3], 30);
+	histogram_clear(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_small_values_are_exact),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_rank_is_rounded_up),
 		cmocka_unit_test(test_beyond_range),
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_merge_with_empty),

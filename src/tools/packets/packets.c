@@ -139,8 +139,9 @@ static int link_header(unsigned type)
 	case ARPHRD_TUNNEL6:
 	case ARPHRD_SIT:
 		return 0;
+	default:
+		return -EPROTONOSUPPORT;
 	}
-	return -EPROTONOSUPPORT;
 }
 
 static int find_interface(struct session *s, int fd, struct interface *i)

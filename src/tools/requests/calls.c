@@ -39,6 +39,7 @@ static void read_messages(struct call *c)
 	/* A 1xx may be followed by the final response in the same turn. */
 	while (!c->protocol->response(q, m, asked, &c->response) && c->response.interim &&
 	       c->response.head_whole && c->response.head_length < m) {
+		c->interim_bytes += c->response.head_length;
 		q += c->response.head_length;
 		m -= c->response.head_length;
 	}
@@ -68,9 +69,11 @@ static void judge(struct call *c)
 void call_of(struct call *c, const struct exchange *requester, const struct exchange *responder)
 {
 	const struct exchange *x = with_heads(requester, responder);
-	/* Times as the client felt them, where the client is here: both of one end. */
+	/* Times as the client felt them, where the client is here: all of one end. */
 	const struct exchange *t = requester ? requester : responder;
 
+	if (requester && responder && !requester->response_bytes && responder->response_bytes)
+		t = responder;
 	memset(c, 0, sizeof(*c));
 	c->requester = requester;
 	c->responder = responder;
@@ -102,7 +105,7 @@ static bool response_whole(const struct call *c)
 		n = MIN(c->response_head.len, TAIL_LEN);
 		tail = (const uint8_t *)c->response_head.p + c->response_head.len - n;
 	}
-	return http1_response_complete(&c->response, c->response_bytes, tail, n);
+	return http1_response_complete(&c->response, c->response_bytes - c->interim_bytes, tail, n);
 }
 
 bool call_is_whole(const struct call *c)
@@ -115,6 +118,39 @@ bool call_is_whole(const struct call *c)
 	    c->request_bytes < q->head_length + q->body_length)
 		return false;
 	return response_whole(c);
+}
+
+/* A head below its row, for people: each line marked with the way it went. */
+static void head_show(struct requests *r, struct text head, const char *mark)
+{
+	char bytes[HEADS_MAX * 5];
+	struct buf b = BUF_ON(bytes);
+	const char *p = head.p, *end = head.p + head.len;
+
+	while (p && p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		const char *stop = nl ? nl : end;
+		struct text line = {p, (uint32_t)(stop - p)};
+
+		if (line.len && line.p[line.len - 1] == '\r')
+			line.len--;
+		if (!line.len)
+			break;
+		buf_clear(&b);
+		buf_str(&b, mark);
+		buf_escaped(&b, line);
+		buf_char(&b, '\n');
+		(void)output_text(session_output(r->session), (struct text){b.p, (uint32_t)b.len});
+		p = stop + 1;
+	}
+}
+
+static void heads_show(struct requests *r, const struct call_row *row)
+{
+	if (row->row.known & 1ull << C_REQUEST_HEAD)
+		head_show(r, row->request_head, "  > ");
+	if (row->row.known & 1ull << C_RESPONSE_HEAD)
+		head_show(r, row->response_head, "  < ");
 }
 
 void call_show(struct requests *r, struct call *c)
@@ -130,8 +166,11 @@ void call_show(struct requests *r, struct call *c)
 	}
 	if (r->conf->in_flight)
 		return;
-	if (!r->shown)
-		r->shown = session_row(r->session, &row.row);
+	if (r->shown)
+		return;
+	r->shown = session_row(r->session, &row.row);
+	if (r->conf->heads)
+		heads_show(r, &row);
 }
 
 void calls_done(void *arg, const struct exchange *requester, const struct exchange *responder)
@@ -151,6 +190,9 @@ bool calls_complete(void *arg, const struct exchange *requester, const struct ex
 	struct requests *r = arg;
 	struct call c;
 
+	/* Snapshots of the two ends are of different moments. */
+	if (requester && responder && requester->response_bytes != responder->response_bytes)
+		return false;
 	call_of(&c, requester, responder);
 	if ((c.x->flags & (EX_STREAM | EX_FOLLOWED)) != 0)
 		return false;

@@ -171,8 +171,12 @@ ALWAYS_INLINE struct conn *conn_of(struct __sk_buff *skb, struct bpf_sock *sk, b
 		struct heads *h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 		struct ends e;
 
+		struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
 		ends_of_bpf_sock(sk, &e);
 		c->role = ROLE_RESPONDER;
+		if (tp)
+			c->next[1] = tp->snd_nxt;
 		stash_claim(c, h, &e);
 	} else {
 		conn_midway(c, sk);
@@ -332,6 +336,13 @@ ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 	}
 	sent = BPF_CORE_READ(tp, snd_nxt);
 	received = BPF_CORE_READ(tp, rcv_nxt);
+	if (!accepted && c->phase == PHASE_REQUEST) { /* Fast Open: the other's numbers are known now */
+		bpf_spin_lock(&c->lock);
+		c->next[1] = received;
+		c->join_ack = received;
+		c->first_ack = received;
+		bpf_spin_unlock(&c->lock);
+	}
 	if (!(c->mode & CONN_SEQ)) {
 		bpf_spin_lock(&c->lock);
 		c->next[0] = accepted ? received : sent;

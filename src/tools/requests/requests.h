@@ -37,6 +37,7 @@ struct call {
 	bool answered; /* a final response's head was seen */
 	uint64_t request_first_ns, request_last_ns, response_first_ns, response_last_ns;
 	uint64_t request_bytes, response_bytes;
+	uint32_t interim_bytes; /* of the response: 1xx heads before the final one */
 	struct text host; /* of the request, or remembered for its connection */
 	unsigned quality;
 };

@@ -48,13 +48,15 @@ static const struct column columns[C_COLUMNS] = {
 	[C_REQUEST] = {"request", "REQUEST", COL_TEXT, UNIT_NONE, FIELD(request), 30, 0,
 		       .help = "printable start of the request, for protocol tcp"},
 	[C_REQUEST_BYTES] = {"request_bytes", "SENT", COL_UINT, UNIT_BYTES, FIELD(request_bytes), 7,
-			     COLUMN_SHOWN, .help = "TCP payload of the request"},
+			     COLUMN_SHOWN | COLUMN_SPARE, .help = "TCP payload of the request"},
 	[C_RESPONSE_BYTES] = {"response_bytes", "RECEIVED", COL_UINT, UNIT_BYTES,
-			      FIELD(response_bytes), 8, COLUMN_SHOWN,
+			      FIELD(response_bytes), 8,
+			      COLUMN_SHOWN | COLUMN_SPARE,
 			      .help = "TCP payload of the response"},
 	[C_CONNECT_US] = {"connect_us", "CONNECT", COL_UINT, UNIT_US, FIELD(connect_us), 7, 0,
 			  .help = "SYN to established, for the first call of a connection made here"},
-	[C_TTFB_US] = {"ttfb_us", "TTFB", COL_UINT, UNIT_US, FIELD(ttfb_us), 7, COLUMN_SHOWN,
+	[C_TTFB_US] = {"ttfb_us", "TTFB", COL_UINT, UNIT_US, FIELD(ttfb_us), 7,
+		       COLUMN_SHOWN | COLUMN_SPARE,
 		       .help = "last request byte to first response byte"},
 	[C_TOTAL_US] = {"total_us", "TOTAL", COL_UINT, UNIT_US, FIELD(total_us), 7, COLUMN_SHOWN,
 			.help = "first request byte to last response byte; unanswered: the time waited"},
@@ -69,7 +71,7 @@ static const struct column columns[C_COLUMNS] = {
 	[C_SIDE] = {"side", "SIDE", COL_ENUM, UNIT_NONE, FIELD(side), 6, 0, .names = side_names,
 		    .help = "which ends are on this host: client, server or both"},
 	[C_QUALITY] = {"quality", "NOTES", COL_SET, UNIT_NONE, FIELD(quality), 10,
-		       COLUMN_SHOWN | COLUMN_ERROR, .names = quality_names,
+		       COLUMN_SHOWN | COLUMN_ERROR | COLUMN_SHRINKS, .names = quality_names,
 		       .help = "what the row is worth: head_cut (the request's head is longer than what "
 			       "is captured), midway (the connection was older than tapline and "
 			       "something is missing), gap (bytes were not seen), lost (the other end's "
@@ -83,9 +85,11 @@ static const struct column columns[C_COLUMNS] = {
 	[C_RESPONSE_HEAD] = {"response_head", "RESPONSE HEAD", COL_TEXT, UNIT_NONE,
 			     FIELD(response_head), 40, COLUMN_EXTRA,
 			     .help = "with -H: the response's head as captured, secrets masked"},
-	[C_FROM] = {"from", "FROM", COL_TEXT, UNIT_NONE, FIELD(from), 20, COLUMN_SHOWN | COLUMN_EXTRA,
+	[C_FROM] = {"from", "FROM", COL_TEXT, UNIT_NONE, FIELD(from), 20,
+		    COLUMN_SHOWN | COLUMN_EXTRA | COLUMN_SHRINKS,
 		    .help = "the client for people: name[pid], or address:port"},
-	[C_TO] = {"to", "TO", COL_TEXT, UNIT_NONE, FIELD(to), 24, COLUMN_SHOWN | COLUMN_EXTRA,
+	[C_TO] = {"to", "TO", COL_TEXT, UNIT_NONE, FIELD(to), 24,
+		  COLUMN_SHOWN | COLUMN_EXTRA | COLUMN_SHRINKS,
 		  .help = "the server for people: name[pid]:port, or address:port"},
 	[C_WHAT] = {"what", "REQUEST", COL_TEXT, UNIT_NONE, FIELD(what), 36,
 		    COLUMN_SHOWN | COLUMN_EXTRA | COLUMN_GROWS,
@@ -259,6 +263,13 @@ static void name_end(struct buf *b, bool known, struct text comm, uint64_t pid, 
 	buf_printf(b, ":%llu", (unsigned long long)port);
 }
 
+/* An address or localhost says no more than the server's column does. */
+static bool host_says_more(struct text host)
+{
+	return host.len && !(host.p[0] >= '0' && host.p[0] <= '9') && host.p[0] != '[' &&
+	       !(host.len >= 9 && !memcmp(host.p, "localhost", 9));
+}
+
 /* The columns made for people, out of the others. */
 static void fill_names(struct call_row *row, struct buf *scratch)
 {
@@ -276,7 +287,7 @@ static void fill_names(struct call_row *row, struct buf *scratch)
 		buf_bytes(scratch, row->method.p, row->method.len);
 		buf_char(scratch, ' ');
 	}
-	if (row->row.known & 1ull << C_HOST) {
+	if (row->row.known & 1ull << C_HOST && host_says_more(row->host)) {
 		if (!(row->row.known & 1ull << C_METHOD))
 			buf_str(scratch, "tls ");
 		buf_bytes(scratch, row->host.p, row->host.len);
