@@ -64,7 +64,8 @@ struct conn {
 	u32 budget;	/* bytes of payload that may still be emitted */
 	u16 flags;
 	u16 crossed; /* low half of next[1] at the last crossing: a burst that crosses counts once */
-	u64 swept_ns; /* last activity at the last snapshot */
+	u32 swept;	/* last activity at the last snapshot, in us */
+	u32 answer_ack; /* what the last response segment acknowledged */
 	u8 tail[TAIL_LEN];
 	struct owner owner;
 };
@@ -100,6 +101,11 @@ ALWAYS_INLINE u64 turn_last_ns(const struct conn *c)
 	return c->response_last_ns > c->request_last_ns ? c->response_last_ns : c->request_last_ns;
 }
 
+ALWAYS_INLINE u32 turn_last_us(const struct conn *c)
+{
+	return turn_last_ns(c) / 1000;
+}
+
 /* Is this segment the requester's next bytes, after the response began? A look before the lock. */
 ALWAYS_INLINE bool turn_flips(const struct conn *c, const struct segment *s)
 {
@@ -107,9 +113,18 @@ ALWAYS_INLINE bool turn_flips(const struct conn *c, const struct segment *s)
 	       (s32)(s->seq + s->len - c->next[0]) > 0;
 }
 
-/* If it flips, does it end the exchange? Not when it was sent before all of the response was seen
- * (`crossed`, which the caller found out): these bytes were not waiting for it and belong to what is
- * going on, an upload that was answered early, or both directions at once. */
+/*
+ * Did it cross the response on its way: sent before all of the response was seen, or after a response
+ * that was sent before all of the request was? Told by what segments acknowledge, which both ends see.
+ */
+ALWAYS_INLINE bool turn_crosses(const struct conn *c, const struct segment *s)
+{
+	return (s32)(s->ack - c->next[1]) < 0 || (s32)(c->answer_ack - c->next[0]) < 0;
+}
+
+/* If it flips, does it end the exchange? Not when it crossed: these bytes were not waiting for the
+ * response and belong to what is going on, an upload that was answered early, or both directions at
+ * once. */
 ALWAYS_INLINE bool turn_ends(const struct conn *c, const struct segment *s, bool crossed)
 {
 	if (crossed)
@@ -198,6 +213,7 @@ ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fr
 	}
 	c->response_bytes += fresh;
 	c->response_last_ns = s->now;
+	c->answer_ack = s->ack;
 }
 
 /* Locked. A segment none of whose bytes are new: on egress a retransmission; on ingress a duplicate, or
@@ -293,7 +309,7 @@ ALWAYS_INLINE bool turn_end(struct conn *c, struct exchange *x, u8 end)
 		__builtin_memcpy(x->tail, c->tail, sizeof(x->tail));
 	}
 	if (end == END_SWEEP) {
-		c->swept_ns = turn_last_ns(c);
+		c->swept = turn_last_us(c);
 		return true;
 	}
 	c->connect_us = 0;

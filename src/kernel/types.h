@@ -44,8 +44,6 @@ struct tcp_sock {
 	u32 srtt_us;
 	u32 rcv_nxt;
 	u32 snd_nxt;
-	u32 snd_una;
-	u32 copied_seq;
 };
 
 struct task_struct {

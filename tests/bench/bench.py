@@ -33,9 +33,12 @@ QUICK = Plan(rounds=2, few=1, seconds=2, long=4, starts=3, idle=2000)
 
 
 def measure(plan):
+    machine = load.machine()
+    if machine["load_before"] > 0.5:
+        print(f"bench: this machine is busy (load {machine['load_before']:.1f}): the numbers will show it")
     best = measures.setting(plan)
     return {
-        "machine": load.machine(),
+        "machine": machine,
         "versions": load.versions(),
         "setting": best,
         "throughput": measures.throughput(plan, best),

@@ -109,6 +109,7 @@ struct env_segment {
 
 static struct {
 	struct env_sock sock[ENV_SOCKETS];
+	u64 cookies; /* given out */
 	u64 now;
 	u32 pid;
 	struct task_struct task;
@@ -126,6 +127,10 @@ static struct {
 	} mark[ENV_TABLE];
 	u8 *packet; /* below 4 GiB, as __sk_buff has 32 bits for its address */
 	const struct env_segment *segment;
+	struct {
+		const char *p;
+		u32 n, first; /* it repeats from this sequence number on */
+	} text[2];	      /* of responses, of requests: for env_byte(), if not empty */
 	/* Takes each record; it may be gone afterwards. */
 	void (*record)(const struct record *r);
 	u64 reserved; /* size of the last record's room */
@@ -134,6 +139,8 @@ static struct {
 /* The payload where none is given: what stands at a sequence number is known, so heads can be checked. */
 static inline u8 env_byte(bool request, u32 seq)
 {
+	if (env.text[request].n)
+		return (u8)env.text[request].p[(seq - env.text[request].first) % env.text[request].n];
 	return (u8)((seq * 131) ^ (seq >> 8) ^ (request ? 0x80 : 0));
 }
 
@@ -327,10 +334,9 @@ static inline struct env_sock *env_open(unsigned i, bool requester)
 	u32 local = bpf_htonl(requester ? ENV_CLIENT : ENV_SERVER);
 	u32 remote = bpf_htonl(requester ? ENV_SERVER : ENV_CLIENT);
 	u16 local_port = requester ? 40000 : 80, remote_port = requester ? 80 : 40000;
-	static u64 cookie;
 
 	memset(s, 0, sizeof(*s));
-	s->cookie = ++cookie;
+	s->cookie = ++env.cookies;
 	s->bpf.family = s->k.sock.__sk_common.skc_family = 2;
 	s->bpf.src_ip4 = s->k.sock.__sk_common.skc_rcv_saddr = local;
 	s->bpf.dst_ip4 = s->k.sock.__sk_common.skc_daddr = remote;

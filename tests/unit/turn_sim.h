@@ -115,7 +115,7 @@ static inline bool sim_resend(struct sim *s, unsigned d)
 			sim_send(s, d, x->sent, 0, true);
 		return x->fin_sent && !x->fin_received;
 	}
-	if (s->pick(2)) {
+	if (s->pick(2) == 0) {
 		from += s->pick((u32)n);
 		n = x->sent - from;
 	}

@@ -173,6 +173,16 @@ void call_show(struct requests *r, struct call *c)
 		heads_show(r, &row);
 }
 
+/* A TLS end says goodbye by an alert of at most 31 bytes (RFC 8446 6.1, RFC 5246 7.2.1), which nobody
+ * answers: no call. */
+#define TLS_ALERT_MAX 31
+
+static bool says_goodbye(const struct call *c)
+{
+	return c->protocol == &protocol_tls && !c->response_bytes && c->request_bytes <= TLS_ALERT_MAX &&
+	       (c->x->end == END_CLOSE || c->x->end == END_FIN);
+}
+
 void calls_done(void *arg, const struct exchange *requester, const struct exchange *responder)
 {
 	struct requests *r = arg;
@@ -181,6 +191,10 @@ void calls_done(void *arg, const struct exchange *requester, const struct exchan
 	call_of(&c, requester, responder);
 	if (followed_done(r, &c) || alone_take(r, &c))
 		return;
+	if (says_goodbye(&c)) {
+		r->goodbyes++;
+		return;
+	}
 	if (!notes_take(r, &c))
 		call_show(r, &c);
 }

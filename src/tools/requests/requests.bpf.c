@@ -43,21 +43,6 @@ static __noinline void emit_from_skb(struct __sk_buff *skb, struct bpf_sock *sk,
 	tap_emit(c, h, &a);
 }
 
-/* The requester sends although it has not seen all of the response: what it acknowledges lacks some of
- * it. At its own end more can be told: its process has not read all of it, or bytes that it sent before
- * are still on their way, and an answer to them cannot have come. */
-static __noinline bool crossed(struct bpf_sock *sk, const struct conn *c, const struct segment *s)
-{
-	struct tcp_sock *tp;
-
-	if ((s32)(s->ack - c->next[1]) < 0)
-		return true;
-	if (!s->egress)
-		return false;
-	tp = bpf_skc_to_tcp_sock(sk);
-	return tp && ((s32)(tp->copied_seq - c->next[1]) < 0 || (s32)(tp->snd_una - s->seq) < 0);
-}
-
 /* Of an HTTP connection, crossed bytes that begin a request are pipelined, and followed from here on;
  * others are the rest of an upload. */
 static __noinline bool crossed_request(struct __sk_buff *skb, struct conn *c, const struct tcp_view *v)
@@ -228,9 +213,9 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 	if (v.len) {
 		s.now = bpf_ktime_get_ns();
 		if (turn_flips(c, &s)) {
-			bool early = crossed(sk, c, &s);
+			bool crosses = turn_crosses(c, &s);
 
-			if (turn_ends(c, &s, early) || (early && crossed_request(skb, c, &v)))
+			if (turn_ends(c, &s, crosses) || (crosses && crossed_request(skb, c, &v)))
 				emit_from_skb(skb, sk, c, END_NEXT);
 		}
 		segment_data(skb, sk, c, &v, &s);
@@ -410,7 +395,7 @@ int sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!c || c->phase == PHASE_IDLE)
 		return 0;
 	last = turn_last_ns(c);
-	if (!sweep_all && (last == c->swept_ns || bpf_ktime_get_ns() - last < sweep_quiet_ns))
+	if (!sweep_all && (turn_last_us(c) == c->swept || bpf_ktime_get_ns() - last < sweep_quiet_ns))
 		return 0;
 	emit_from_sock(sk, c, END_SWEEP);
 	return 0;

@@ -160,6 +160,8 @@ static void requests_ledger(struct session *s, struct buf *out)
 	if (r->upgraded_bytes)
 		ledger_line(out, "upgraded_bytes", r->upgraded_bytes,
 			    "payload after an upgrade (WebSocket), counted and not parsed");
+	if (r->goodbyes)
+		ledger_line(out, "tls_goodbyes", r->goodbyes, "closing alerts of TLS, which are no calls");
 	if (r->absorbed)
 		ledger_line(out, "absorbed", r->absorbed,
 			    "exchanges of one end that the row of their stream has");

@@ -86,7 +86,7 @@ struct requests {
 	uint64_t next_sweep_ns, next_show_ns;
 	uint64_t now_ns;
 	int shown;			 /* what session_row said last, when not 0 */
-	uint64_t calls, upgraded_bytes, absorbed;
+	uint64_t calls, upgraded_bytes, absorbed, goodbyes;
 	char scratch[96 * 1024];	 /* texts of the row that is being made */
 };
 
