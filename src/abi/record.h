@@ -38,6 +38,12 @@ struct filter {
 	u8 by_comm, by_net, by_cgroup, pad;
 };
 
+/* Does it ask for certain processes? */
+static inline bool filter_has_owner(const struct filter *f)
+{
+	return f->pid || f->by_comm || f->by_cgroup;
+}
+
 /* Per-CPU sums; the session adds them up for the ledger. A full map or ring is never silent. */
 enum counter {
 	COUNT_SEGMENTS,	      /* TCP segments with payload seen */

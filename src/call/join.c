@@ -8,6 +8,12 @@
 
 #define NONE UINT32_MAX
 
+/* How long an end waits: while it is open whether the other end is on this host at all, and when it is
+ * known to be. A lost segment delays the other end's record by its retransmission timeouts. */
+enum hold { HOLD_OPEN, HOLD_PAIRED, HOLDS };
+
+#define PAIRED 4096 /* a power of two */
+
 enum chain { BY_KEY, BY_ID, CHAINS };
 
 struct slot {
@@ -18,7 +24,7 @@ struct slot {
 	u32 chain[CHAINS]; /* BY_KEY: all with a key; BY_ID: snapshots, by cookie */
 	u32 prev, next;    /* in its list */
 	u32 partner;       /* the other end, where one is a snapshot */
-	u8 role;
+	u8 role, hold; /* hold: which list, while it waits */
 	bool final, waits;
 };
 
@@ -36,8 +42,9 @@ struct join {
 	struct join_counts counts;
 	u64 factor;
 	u32 mask, free;
-	struct list waiting; /* in the order in which they are due */
-	struct list flying;  /* snapshots, the one renewed longest ago first */
+	struct list waiting[HOLDS]; /* each in the order in which they are due */
+	struct list flying; /* snapshots, the one renewed longest ago first */
+	u64 paired[PAIRED]; /* cookies whose other end is known to be here, by hash */
 	u32 *head[CHAINS];
 	u32 *sorted; /* join_in_flight()'s */
 	struct slot *slot;
@@ -86,7 +93,7 @@ int join_new(const struct join_conf *conf, struct join **out)
 		return -ENOMEM;
 	j->conf = *conf;
 	j->factor = hash_fold(conf->seed ^ 0x243f6a8885a308d3, 0x9e3779b97f4a7c15) | 1;
-	j->waiting = j->flying = (struct list){NONE, NONE, 0};
+	j->waiting[HOLD_OPEN] = j->waiting[HOLD_PAIRED] = j->flying = (struct list){NONE, NONE, 0};
 	err = allocate(j, conf->entries);
 	if (err) {
 		join_free(j);
@@ -172,16 +179,35 @@ static void release(struct join *j, u32 i)
 		chain_del(j, BY_KEY, i);
 	if (!s->final)
 		chain_del(j, BY_ID, i);
-	list_del(j, s->waits ? &j->waiting : &j->flying, i);
+	list_del(j, s->waits ? &j->waiting[s->hold] : &j->flying, i);
 	s->next = j->free;
 	j->free = i;
 }
 
+static u64 *paired_at(struct join *j, u64 cookie)
+{
+	return &j->paired[hash(j, cookie) & (PAIRED - 1)];
+}
+
 static void wait_for_other(struct join *j, u32 i, u64 now_ns)
 {
-	j->slot[i].waits = true;
-	j->slot[i].due_ns = now_ns + j->conf.hold_ns;
-	list_add(j, &j->waiting, i);
+	struct slot *s = &j->slot[i];
+	bool known = j->copy[i].x.loopback || *paired_at(j, s->cookie) == s->cookie;
+
+	s->waits = true;
+	s->hold = known ? HOLD_PAIRED : HOLD_OPEN;
+	s->due_ns = now_ns + (known ? j->conf.paired_hold_ns : j->conf.hold_ns);
+	list_add(j, &j->waiting[s->hold], i);
+}
+
+/* The list whose first end is to be handed on next, or NULL. */
+static struct list *due_next(struct join *j)
+{
+	struct list *a = &j->waiting[HOLD_OPEN], *b = &j->waiting[HOLD_PAIRED];
+
+	if (!a->n || !b->n)
+		return a->n ? a : b->n ? b : NULL;
+	return j->slot[a->first].due_ns <= j->slot[b->first].due_ns ? a : b;
 }
 
 /* A snapshot that is in flight no longer. */
@@ -223,10 +249,13 @@ static bool whole(const struct join *j, const struct exchange *a, const struct e
 
 static void deliver(struct join *j, const struct exchange *a, const struct exchange *b)
 {
-	if (b)
+	if (b) {
 		j->counts.joined++;
-	else
+		*paired_at(j, a->cookie) = a->cookie;
+		*paired_at(j, b->cookie) = b->cookie;
+	} else {
 		j->counts.alone++;
+	}
 	if (asks(a, b))
 		j->conf.done(j->conf.arg, a, b);
 	else
@@ -331,7 +360,7 @@ static void make_room(struct join *j)
 	if (j->free != NONE)
 		return;
 	j->counts.evicted++;
-	hand_on(j, j->waiting.first);
+	hand_on(j, due_next(j)->first);
 }
 
 static void add_final(struct join *j, const struct exchange *x, u64 now_ns)
@@ -429,14 +458,14 @@ int join_add(struct join *j, const struct exchange *x, u64 now_ns)
 
 void join_expire(struct join *j, u64 now_ns)
 {
-	while (j->waiting.n && j->slot[j->waiting.first].due_ns <= now_ns)
-		hand_on(j, j->waiting.first);
+	for (struct list *l = due_next(j); l && j->slot[l->first].due_ns <= now_ns; l = due_next(j))
+		hand_on(j, l->first);
 }
 
 void join_flush(struct join *j)
 {
-	while (j->waiting.n)
-		hand_on(j, j->waiting.first);
+	for (struct list *l = due_next(j); l; l = due_next(j))
+		hand_on(j, l->first);
 	while (j->flying.n)
 		hand_on(j, j->flying.first);
 }
@@ -491,6 +520,6 @@ struct join_counts join_counts(const struct join *j)
 {
 	struct join_counts c = j->counts;
 
-	c.held = j->waiting.n + j->flying.n;
+	c.held = j->waiting[HOLD_OPEN].n + j->waiting[HOLD_PAIRED].n + j->flying.n;
 	return c;
 }

@@ -30,7 +30,8 @@ ALWAYS_INLINE bool filter_addresses(const u64 *local, const u64 *remote)
 	return !filter.by_net || filter_net_has(local) || filter_net_has(remote);
 }
 
-ALWAYS_INLINE bool filter_has_owner(void)
+/* The same as filter_has_owner() of abi/record.h, on the read-only copy. */
+ALWAYS_INLINE bool filters_owner(void)
 {
 	return filter.pid || filter.by_comm || filter.by_cgroup;
 }

@@ -162,7 +162,7 @@ static __noinline void tap_emit(struct conn *c, struct heads *h, const struct ab
 	/* A snapshot can wait for the next sweep; an exchange that ended cannot. */
 	if (end == END_SWEEP && ring_half_full())
 		return;
-	if (filter_has_owner() && !(c->mode & CONN_PASS)) {
+	if (filters_owner() && !(c->mode & CONN_PASS)) {
 		if (end != END_SWEEP)
 			count(COUNT_FILTERED, 1);
 	} else {

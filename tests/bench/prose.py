@@ -68,7 +68,7 @@ WOULD_TAKE = {
     "ns_packet": KERNEL,
     "rss_by_path": RING,
     "rss_json": RING,
-    "ready": "Nearly all of it is the kernel's verifier, which follows the branches of the two packet programs: "
+    "ready": "Most of it is the kernel's verifier, which follows the branches of the two packet programs: "
              "it would take smaller ones, or functions that it checks once.",
     "idle_end": STATE,
     "idle": STATE,

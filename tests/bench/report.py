@@ -5,8 +5,10 @@ By itself, python3 tests/bench/report.py writes the page again from docs/perform
 import json
 import os
 import statistics
+import sys
 import textwrap
 
+sys.dont_write_bytecode = True
 from prose import HEAD, METHOD, WOULD_TAKE
 
 DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "docs")

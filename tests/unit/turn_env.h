@@ -356,11 +356,11 @@ static inline void env_state(struct env_sock *s, u32 state)
 	s->bpf.state = state;
 }
 
-/* What the socket knows: all that was sent is acknowledged, all that was received is read. */
+/* What the socket knows: the next sequence numbers that it will send and that it waits for. */
 static inline void env_numbers(struct env_sock *s, u32 snd_nxt, u32 rcv_nxt)
 {
-	s->k.tcp.snd_nxt = s->k.tcp.snd_una = snd_nxt;
-	s->k.tcp.rcv_nxt = s->k.tcp.copied_seq = rcv_nxt;
+	s->k.tcp.snd_nxt = snd_nxt;
+	s->k.tcp.rcv_nxt = rcv_nxt;
 }
 
 /* The handshake, at this end; the numbers are of the first bytes. */

@@ -99,7 +99,6 @@ static void play(bool request, u32 at, u32 acked, const char *text, u32 len, u8 
 				  .payload = text};
 
 	env.now += 1000;
-	/* All that was sent is acknowledged and all that came is read, as far as the ends can know. */
 	if (egress)
 		env_numbers(s, seg.seq, seg.ack);
 	env_play(s, &seg);

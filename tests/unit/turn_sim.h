@@ -56,7 +56,6 @@ static inline void sim_tap(struct sim *s, const struct sim_packet *p, bool egres
 	if (!s->tapped)
 		return;
 	env_numbers(end, sim_seq(s, at, s->d[at].sent), sim_seq(s, !at, s->d[!at].received));
-	end->k.tcp.snd_una = sim_seq(s, at, s->d[at].acked);
 	seg.seq = sim_seq(s, p->d, p->from);
 	seg.len = p->len;
 	seg.flags = (u8)(TCP_ACK | TCP_PSH | (p->fin ? TCP_FIN : 0));

@@ -95,7 +95,7 @@ bool alone_take(struct requests *r, const struct call *c)
 		settle(r, held, x->flags & EX_STREAM);
 	if (both || !x->loopback || c->protocol || x->flags & EX_STREAM || !connection_of(x))
 		return false;
-	if (f->pid || f->by_comm || f->by_cgroup) /* the other end is not asked for */
+	if (filter_has_owner(f)) /* the other end is not asked for */
 		return false;
 	return hold(r, x);
 }

@@ -135,7 +135,7 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 		take_heads(skb, sk, c, v, &t);
 	if (!s->request && c->response_bytes > RESPONSE_HEAD_MAX && v->len >= TAIL_LEN && (v->flags & TCP_PSH))
 		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
-	if ((c->mode & CONN_FOLLOW) && c->phase != PHASE_STREAM && (!filter_has_owner() || c->mode & CONN_PASS)) {
+	if ((c->mode & CONN_FOLLOW) && c->phase != PHASE_STREAM && (!filters_owner() || c->mode & CONN_PASS)) {
 		follow_refill(c, s->now, before);
 		follow_emit(skb, c, v, s);
 	}
@@ -166,7 +166,7 @@ ALWAYS_INLINE struct conn *conn_of(struct __sk_buff *skb, struct bpf_sock *sk, b
 	} else {
 		conn_midway(c, sk);
 	}
-	if (c->role == ROLE_REQUESTER && skb->ifindex == 1 && !filter_has_owner())
+	if (c->role == ROLE_REQUESTER && skb->ifindex == 1 && !filters_owner())
 		c->mode |= CONN_LOCAL;
 	return c;
 }
@@ -338,7 +338,7 @@ ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 		bpf_spin_unlock(&c->lock);
 	}
 	ends_of_sock(sk, &e);
-	if (!accepted && !filter_has_owner() && e.local[0] == e.remote[0] && e.local[1] == e.remote[1])
+	if (!accepted && !filters_owner() && e.local[0] == e.remote[0] && e.local[1] == e.remote[1])
 		c->mode |= CONN_LOCAL;
 	if (accepted && stash_waiting && c->phase == PHASE_IDLE) {
 		h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);

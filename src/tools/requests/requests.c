@@ -9,8 +9,9 @@
 #include "requests.skel.h"
 
 /* The two ends' records come one after the other; an end waits so long for one that may not exist. */
-#define HOLD_NS 100000000ull
-#define HELD	16384
+#define HOLD_NS	       300000000ull
+#define PAIRED_HOLD_NS 3000000000ull
+#define HELD	       8192
 #define SHOW_NS 1000000000ull
 
 static int on_exchange(struct session *s, const struct record *rec)
@@ -62,6 +63,7 @@ static int requests_open(struct session *s, void *conf)
 	struct join_conf join = {.entries = HELD,
 				 .remembered = HELD,
 				 .hold_ns = HOLD_NS,
+				 .paired_hold_ns = PAIRED_HOLD_NS,
 				 .seed = hash_seed(),
 				 .done = calls_done,
 				 .complete = calls_complete};
@@ -74,6 +76,8 @@ static int requests_open(struct session *s, void *conf)
 	r->session = s;
 	r->conf = conf;
 	join.arg = r;
+	if (filter_has_owner(session_filter(s))) /* the other end may be kept out */
+		join.paired_hold_ns = HOLD_NS;
 	e = join_new(&join, &r->join);
 	if (!e)
 		e = notes_new(&r->notes);
