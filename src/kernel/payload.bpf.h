@@ -11,13 +11,32 @@
 #define FOLLOW_RATE_US 16 /* bytes for each microsecond: 16 MB/s */
 #define FOLLOW_BURST   (16u << 20)
 
-/* A head in several segments: small constant pieces, so that every verifier can follow the bounds. */
-static __noinline u32 load_piecewise(struct __sk_buff *skb, u32 from, struct heads *h, u32 to, u32 n)
+/*
+ * Functions that are not static are verified once, for any arguments, and not again on each path that
+ * leads to them: what has loops is here, so that loading takes milliseconds. They may take only the
+ * context and numbers, and look their socket up again, which is why the common path is not like this.
+ */
+ALWAYS_INLINE struct bpf_sock *socket_of(struct __sk_buff *skb)
 {
-	u32 done = 0;
+	struct bpf_sock *sk = skb->sk;
 
-	if (!h || to >= HEADS_MAX)
+	return sk ? bpf_sk_fullsock(sk) : NULL;
+}
+
+/* A head in several segments, or filled out of order: n bytes of the segment go to `offset` of the
+ * request's or the response's head, in constant pieces, whose bounds every verifier can follow. */
+__noinline int take_piece(struct __sk_buff *skb, u32 from, u32 n, u32 offset, u32 response)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	struct heads *h = sk ? bpf_sk_storage_get(&heads, sk, 0, 0) : NULL;
+	u32 to, done = 0, have;
+
+	if (!h)
 		return 0;
+	have = response ? h->response : h->request;
+	if (offset + n <= have && h->filled >= h->request + h->response)
+		return 0; /* a duplicate */
+	to = offset + (response ? h->request : 0);
 	for (int i = 0; i < REQUEST_HEAD_MAX / 16; i++) {
 		u32 at = to + done;
 
@@ -25,7 +44,7 @@ static __noinline u32 load_piecewise(struct __sk_buff *skb, u32 from, struct hea
 		if (done + 16 > n || at > HEADS_MAX - 16)
 			break;
 		if (bpf_skb_load_bytes(skb, from + done, h->b + at, 16))
-			return done;
+			return 0;
 		done += 16;
 	}
 	for (int i = 0; i < 15; i++) {
@@ -35,47 +54,49 @@ static __noinline u32 load_piecewise(struct __sk_buff *skb, u32 from, struct hea
 		if (done >= n || at > HEADS_MAX - 1)
 			break;
 		if (bpf_skb_load_bytes(skb, from + done, h->b + at, 1))
-			return done;
+			return 0;
 		done++;
 	}
-	return done;
+	h->filled += done;
+	if (offset + done > have) {
+		if (response)
+			h->response = offset + done;
+		else
+			h->request = offset + done;
+	}
+	return 0;
 }
 
 ALWAYS_INLINE void take_request(struct __sk_buff *skb, const struct tcp_view *v, struct heads *h,
 				const struct head_take *t)
 {
-	u32 n = v->len - t->skip, from = v->offset + t->skip, end;
+	u32 n = v->len - t->skip, from = v->offset + t->skip;
 
 	if (t->start) {
 		h->request = 0;
 		h->response = 0;
 		h->filled = 0;
 	}
-	if (t->offset == 0) {
-		n = n > REQUEST_HEAD_MAX ? REQUEST_HEAD_MAX : n;
-		if (!load_bytes(skb, from, h->b, n, REQUEST_HEAD_MAX))
-			return;
-		end = n;
-	} else {
-		if (t->offset >= REQUEST_HEAD_MAX)
-			return;
-		n = n > REQUEST_HEAD_MAX - t->offset ? REQUEST_HEAD_MAX - t->offset : n;
-		if (n == 0 || h->response || t->offset + n > REQUEST_HEAD_MAX)
-			return; /* the response's head stands there now */
-		if (t->offset + n <= h->request && h->filled >= h->request)
-			return;
-		end = t->offset + load_piecewise(skb, from, h, t->offset, n);
+	if (t->offset) {
+		/* Once the response has begun, its head stands where the rest would go. */
+		if (t->offset < REQUEST_HEAD_MAX && !h->response)
+			take_piece(skb, from, n > REQUEST_HEAD_MAX - t->offset ? REQUEST_HEAD_MAX - t->offset : n,
+				   t->offset, 0);
+		return;
 	}
+	n = n > REQUEST_HEAD_MAX ? REQUEST_HEAD_MAX : n;
+	if (!load_bytes(skb, from, h->b, n, REQUEST_HEAD_MAX))
+		return;
 	h->filled += n;
-	if (end > h->request)
-		h->request = end;
+	if (n > h->request)
+		h->request = n;
 }
 
 /* The response's head follows the request's, which has ended: 432 bytes serve both. */
 ALWAYS_INLINE void take_response(struct __sk_buff *skb, const struct tcp_view *v, struct heads *h,
 				 const struct head_take *t)
 {
-	u32 base = h->request, n = v->len - t->skip, from = v->offset + t->skip, end, room;
+	u32 base = h->request, n = v->len - t->skip, from = v->offset + t->skip, room;
 
 	if (t->start) {
 		base = 0;
@@ -89,22 +110,19 @@ ALWAYS_INLINE void take_response(struct __sk_buff *skb, const struct tcp_view *v
 	if (t->offset >= room)
 		return;
 	n = n > room - t->offset ? room - t->offset : n;
-	if (t->offset == 0 && base <= HEADS_MAX - RESPONSE_HEAD_MAX) {
+	if (t->offset) {
+		take_piece(skb, from, n, t->offset, 1);
+		return;
+	}
+	if (base <= HEADS_MAX - RESPONSE_HEAD_MAX) {
 		if (!load_bytes(skb, from, h->b + base, n, RESPONSE_HEAD_MAX))
 			return;
-		end = n;
-	} else if (t->offset == 0) {
-		if (!load_bytes(skb, from, h->b + base, n, HEADS_MAX - REQUEST_HEAD_MAX))
-			return;
-		end = n;
-	} else {
-		if (t->offset + n <= h->response && h->filled >= h->request + h->response)
-			return;
-		end = t->offset + load_piecewise(skb, from, h, base + t->offset, n);
+	} else if (!load_bytes(skb, from, h->b + base, n, HEADS_MAX - REQUEST_HEAD_MAX)) {
+		return;
 	}
 	h->filled += n;
-	if (end > h->response)
-		h->response = end;
+	if (n > h->response)
+		h->response = n;
 }
 
 /* Methods as the first four bytes of a segment on a little-endian machine. */
@@ -130,32 +148,60 @@ ALWAYS_INLINE int http_method(const u8 *p)
 }
 
 /*
- * Several requests in one segment? The end of a head that is not the end of the segment says so. Looked
- * for only where the length differs from that of the last request found single: clients repeat lengths.
+ * The start of a request whose length differs from that of the last one found single (clients repeat
+ * lengths): is it HTTP, and is it more than one request? The end of a head that is not the end of the
+ * segment says so, and then the connection is followed from this segment on.
  */
-ALWAYS_INLINE bool pipelined(const struct heads *h, u32 len)
+__noinline int look_at_request(struct __sk_buff *skb, u32 len)
 {
-	u32 word = 0;
+	struct bpf_sock *sk = socket_of(skb);
+	u32 word = 0, ends = 0, n;
+	struct heads *h;
+	struct conn *c;
+	int method;
 
-	for (u32 i = 0; i < REQUEST_HEAD_MAX; i++) {
-		if (i >= h->request)
-			break;
-		word = word << 8 | h->b[i];
-		if (word == 0x0d0a0d0a)
-			return i + 1 < len;
+	if (!sk)
+		return 0;
+	h = bpf_sk_storage_get(&heads, sk, 0, 0);
+	c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (!h || !c)
+		return 0;
+	method = h->request >= 4 ? http_method(h->b) : 0;
+	if (!method) {
+		c->mode &= ~CONN_HTTP;
+		return 0;
 	}
-	return false;
+	c->mode |= CONN_HTTP;
+	c->single_len = len;
+	if (method != 1)
+		return 0;
+	n = h->request < len ? h->request : len - 1; /* the last byte may end the only head */
+	for (u32 i = 0; i < REQUEST_HEAD_MAX; i++) {
+		u32 differs;
+
+		if (i >= n)
+			break;
+		/* Without a branch, which would double the verifier's paths at each byte. */
+		word = word << 8 | h->b[i];
+		differs = word ^ 0x0d0a0d0a;
+		ends += 1 - ((differs | -differs) >> 31);
+	}
+	if (ends) {
+		c->mode |= CONN_FOLLOW;
+		c->single_len = 0;
+	}
+	return 0;
 }
 
-/* One record of a followed connection's payload: n bytes of the segment from `done` on. False: no room. */
-ALWAYS_INLINE bool follow_piece(struct __sk_buff *skb, struct conn *c, const struct tcp_view *v,
-				const struct segment *s, u32 done, u32 n)
+/* One record of a followed connection's payload: n bytes from `from` on. False: no room. */
+ALWAYS_INLINE bool follow_piece(struct __sk_buff *skb, struct conn *c, u32 from, u32 n, u32 seq, u32 ack,
+				u64 now, bool request)
 {
 	struct payload *p = ring_reserve(sizeof(*p) + PAYLOAD_MAX);
 
 	if (!p)
 		return false;
-	if (!load_bytes(skb, v->offset + done, p + 1, n, PAYLOAD_MAX)) {
+	if (!load_bytes(skb, from, p + 1, n, PAYLOAD_MAX)) {
 		bpf_ringbuf_discard(p, 0);
 		return false;
 	}
@@ -163,39 +209,44 @@ ALWAYS_INLINE bool follow_piece(struct __sk_buff *skb, struct conn *c, const str
 	p->r.pad = 0;
 	p->r.size = sizeof(*p) + PAYLOAD_MAX;
 	p->cookie = bpf_get_socket_cookie(skb);
-	p->now_ns = s->now;
+	p->now_ns = now;
 	p->number = c->number - 1;
-	p->seq = v->seq + done;
-	p->ack = v->ack;
+	p->seq = seq;
+	p->ack = ack;
 	p->length = n;
 	p->captured = n;
-	p->request = s->request;
+	p->request = request;
 	__builtin_memset(p->pad, 0, sizeof(p->pad));
 	ring_submit(p);
 	return true;
 }
 
-/* Emits the payload of a followed connection's segment, as far as its budget and the ring go. Whole
- * pieces first, at constant offsets, which keeps the verifier's work small. */
-static __noinline void follow_emit(struct __sk_buff *skb, struct conn *c, const struct tcp_view *v,
-				   const struct segment *s)
+/* Emits the payload of a followed connection's segment (numbers: seq << 32 | ack), as far as its budget
+ * and the ring go. Whole pieces first, at constant offsets, which keeps the verifier's work small. */
+__noinline int follow_emit(struct __sk_buff *skb, u32 from, u32 len, u64 numbers, u32 request)
 {
-	u32 done = 0;
+	struct bpf_sock *sk = socket_of(skb);
+	struct conn *c = sk ? bpf_sk_storage_get(&conns, sk, 0, 0) : NULL;
+	u32 seq = numbers >> 32, ack = (u32)numbers, done = 0;
+	u64 now = bpf_ktime_get_ns();
 
-	if (c->budget < v->len) {
-		count(COUNT_FOLLOW_BYTES, v->len);
-		return;
+	if (!c)
+		return 0;
+	if (c->budget < len) {
+		count(COUNT_FOLLOW_BYTES, len);
+		return 0;
 	}
-	c->budget -= v->len;
+	c->budget -= len;
 	for (int i = 0; i < 64; i++) {
-		if (v->len < done + PAYLOAD_MAX)
+		if (len < done + PAYLOAD_MAX)
 			break;
-		if (!follow_piece(skb, c, v, s, done, PAYLOAD_MAX))
-			return;
+		if (!follow_piece(skb, c, from + done, PAYLOAD_MAX, seq + done, ack, now, request))
+			return 0;
 		done += PAYLOAD_MAX;
 	}
-	if (v->len > done)
-		follow_piece(skb, c, v, s, done, v->len - done);
+	if (len > done)
+		follow_piece(skb, c, from + done, len - done, seq + done, ack, now, request);
+	return 0;
 }
 
 ALWAYS_INLINE void follow_refill(struct conn *c, u64 now, u64 before)

@@ -54,28 +54,31 @@ ALWAYS_INLINE void ends_of_packet(struct __sk_buff *skb, const struct tcp_view *
 }
 
 /* Ingress on a LISTEN socket runs in softirq, so the scratch of this CPU is ours. */
-static __noinline void stash_put(struct __sk_buff *skb, const struct tcp_view *v)
+__noinline int stash_put(struct __sk_buff *skb)
 {
-	u32 zero = 0, n = v->len > REQUEST_HEAD_MAX ? REQUEST_HEAD_MAX : v->len;
+	u32 zero = 0, n;
 	struct stashed *s = bpf_map_lookup_elem(&stash_scratch, &zero);
+	struct tcp_view v;
 	struct ends e;
 
-	if (!s)
-		return;
-	ends_of_packet(skb, v, &e);
+	if (!s || !segment_view(skb, &v))
+		return 0;
+	n = v.len > REQUEST_HEAD_MAX ? REQUEST_HEAD_MAX : v.len;
+	ends_of_packet(skb, &v, &e);
 	if (bpf_map_lookup_elem(&stash, &e))
-		return; /* a retransmission: the first bytes are there */
-	s->seq = v->seq;
-	s->ack = v->ack;
-	s->len = v->len;
+		return 0; /* a retransmission: the first bytes are there */
+	s->seq = v.seq;
+	s->ack = v.ack;
+	s->len = v.len;
 	s->captured = n;
 	s->now = bpf_ktime_get_ns();
-	if (!load_bytes(skb, v->offset, s->b, n, REQUEST_HEAD_MAX))
-		return;
+	if (!load_bytes(skb, v.offset, s->b, n, REQUEST_HEAD_MAX))
+		return 0;
 	if (bpf_map_update_elem(&stash, &e, s, BPF_NOEXIST))
-		return;
+		return 0;
 	count(COUNT_STASHED, 1);
 	stash_waiting = 1;
+	return 0;
 }
 
 /* The child of e has appeared: what waits for it begins its first request turn. h may be NULL. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Hostile records of the ring through all that `requests` does with them: joining, decoding, what is
- * remembered of a connection, rows and groups in every output. Each record is exactly as big as it says. */
+/* Hostile records of the ring through all that `requests` does with them: joining, decoding, what
+ * is remembered of a connection, rows and groups in every output. Each record is exactly as big as
+ * it says. */
 #include "requests_env.h"
 
 static struct {
@@ -51,15 +52,15 @@ static uint32_t head(uint8_t *to, uint32_t room, const struct text *texts)
 {
 	uint8_t how = take();
 	struct text t = texts[how & 7];
-	uint32_t n = t.len;
+	uint32_t n = t.len, cut = how & 24 ? take() : 0;
 
 	if (how & 8) {
-		n = (uint32_t)MIN(take(), in.n);
+		n = (uint32_t)MIN(cut, in.n);
 		t.p = (const char *)in.p;
 		in.p += n;
 		in.n -= n;
 	} else if (how & 16) {
-		n = MIN(n, take());
+		n = MIN(n, cut);
 	}
 	n = MIN(n, room);
 	memcpy(to, t.p, n);
@@ -115,19 +116,20 @@ static void exchange(struct requests *r)
 	names(x);
 	times(x, r->now_ns);
 	x->request_head = (uint16_t)head(b.heads, REQUEST_HEAD_MAX, starts);
-	x->response_head = (uint16_t)head(b.heads + x->request_head,
-					  MIN(HEADS_MAX - x->request_head, RESPONSE_HEAD_MAX), answers);
+	x->response_head =
+		(uint16_t)head(b.heads + x->request_head,
+			       MIN(HEADS_MAX - x->request_head, RESPONSE_HEAD_MAX), answers);
 	x->request_bytes = x->request_head;
 	x->response_bytes = x->response_head;
 	if (what & 64) {
 		x->request_bytes += take();
 		x->response_bytes += take();
 		for (int i = 0; i < TAIL_LEN; i++)
-			x->tail[i] = (uint8_t)"\r\n0\r\n\r\n\0"[i];
+			x->tail[i] = (uint8_t) "\r\n0\r\n\r\n\0"[i];
 	}
 	x->r.size = (uint32_t)sizeof(*x) + x->request_head + x->response_head;
 	if (lie > 250)
-		x->response_bytes = (uint64_t)take4() << 40;
+		x->response_bytes = (uint64_t)take4() << 30;
 	if (lie < 8) { /* bytes that do not make sense together */
 		x->request_head = (uint16_t)take4();
 		x->response_head = (uint16_t)take4();
@@ -228,7 +230,8 @@ static void requests_begin(struct requests *r, struct requests_conf *conf, uint8
 	conf->show_secrets = how & 1;
 	conf->heads = how & 2;
 	conf->path_depth = how >> 3 & 3;
-	*r = (struct requests){.session = &env_session, .conf = conf, .kernel = &kernel, .now_ns = 1u << 30};
+	*r = (struct requests){
+		.session = &env_session, .conf = conf, .kernel = &kernel, .now_ns = 1u << 30};
 	env_session = (struct session){.requests = r};
 	/* A container is asked of /proc, which is another fuzzer's. */
 	r->wanted = ~(1ull << C_CLIENT_CONTAINER | 1ull << C_SERVER_CONTAINER);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The socket tap under any traffic. Even inputs drive two TCP ends over a bad network: no byte may be
- * counted twice or left out. Odd ones are segments and events that make no sense: nothing may break. */
+/* The socket tap under any traffic. Even inputs drive two TCP ends over a bad network: no byte may
+ * be counted twice or left out. Odd ones are segments and events that make no sense: nothing may
+ * break. */
 #include "../unit/turn_sim.h"
 
 static struct {
@@ -11,7 +12,7 @@ static struct sim sim;
 
 static struct {
 	u64 cookie, bytes[2]; /* of final records: requests, responses */
-	s64 ended;	      /* the last exchange that did */
+	s64 ended;            /* the last exchange that did */
 } account[ENV_SOCKETS];
 
 static uint8_t take(void)

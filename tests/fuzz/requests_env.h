@@ -80,15 +80,12 @@ int session_fail(struct session *s, int error, const char *format, ...)
 	return error;
 }
 
-long bpf_map_update_elem_calls;
-
 int bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags)
 {
 	(void)fd;
 	(void)key;
 	(void)value;
 	(void)flags;
-	bpf_map_update_elem_calls++;
 	return 0;
 }
 

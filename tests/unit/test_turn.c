@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The turn engine, segment by segment, in the programs that drive it: sizes, heads and ends of exchanges
- * whose turns do not cross. test_turn_cross.c has the others. */
+/* The turn engine, segment by segment, in the programs that drive it: sizes, heads and ends of
+ * exchanges whose turns do not cross. test_turn_cross.c has the others. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -247,7 +247,8 @@ static void test_hole(void **state)
 	assert_int_equal(last.response_bytes, 600);
 }
 
-/* The first segment is past the head and its beginning comes later: the head is of this exchange. */
+/* The first segment is past the head and its beginning comes later: the head is of this exchange.
+ */
 static void test_head_after_the_rest(void **state)
 {
 	(void)state;
@@ -262,7 +263,8 @@ static void test_head_after_the_rest(void **state)
 	assert_int_equal(last.request_head, 0);
 }
 
-/* The responder may speak while the request's beginning is still on its way: no head overwrites another. */
+/* The responder may speak while the request's beginning is still on its way: no head overwrites
+ * another. */
 static void test_head_after_the_response(void **state)
 {
 	char text[600];

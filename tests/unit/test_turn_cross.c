@@ -119,7 +119,8 @@ static void test_response_crosses(void **state)
 	}
 }
 
-/* More of the request after the answer began, sent before it was seen: one exchange, all its bytes. */
+/* More of the request after the answer began, sent before it was seen: one exchange, all its bytes.
+ */
 static void test_upload_answered_early(void **state)
 {
 	(void)state;
@@ -130,7 +131,8 @@ static void test_upload_answered_early(void **state)
 		rsp(0, 38, "HTTP/1.1 413 No\r\n\r\n");
 		req(38, 0, "123456789");
 		req(47, 19, GET);
-		assert_non_null(strstr(out, "#0 next 47+19 'POST / H..38' 'HTTP/1.1 413 No\r\n\r\n' overlap"));
+		assert_non_null(strstr(
+			out, "#0 next 47+19 'POST / H..38' 'HTTP/1.1 413 No\r\n\r\n' overlap"));
 	}
 }
 

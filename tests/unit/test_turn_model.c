@@ -150,7 +150,8 @@ static void test_both_ends_agree(void **test_state)
 	}
 	assert_int_equal(total_seen, 2 * 40 * EXCHANGES);
 	/* Nothing was lost for good, so next to no head may lack a byte. */
-	printf("# heads whole: %llu of %llu\n", (unsigned long long)whole_heads, (unsigned long long)total_seen);
+	printf("# heads whole: %llu of %llu\n", (unsigned long long)whole_heads,
+	       (unsigned long long)total_seen);
 }
 
 int main(void)

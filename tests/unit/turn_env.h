@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The socket tap of `requests` compiled natively, on sockets, packets and helpers that are made here,
- * so that tests and fuzzers run the very programs that the kernel runs, their locking included. */
+/* The socket tap of `requests` compiled natively, on sockets, packets and helpers that are made
+ * here, so that tests and fuzzers run the very programs that the kernel runs, their locking
+ * included. */
 #pragma once
 
 #include <assert.h>
@@ -13,9 +14,13 @@
 
 /* Programs name fields of kernel structs and CO-RE finds their offsets. Here one object is sock,
  * inet_sock and tcp_sock at once, so their trimmed forms are moved apart. */
-#define inet_sport		       env_before_inet[48];	u16 inet_sport
-#define srtt_us			       env_before_tcp[32];	u32 srtt_us
-#define preserve_access_index	       annotate("preserve_access_index")
+#define inet_sport                                                                                 \
+	env_before_inet[48];                                                                       \
+	u16 inet_sport
+#define srtt_us                                                                                    \
+	env_before_tcp[32];                                                                        \
+	u32 srtt_us
+#define preserve_access_index annotate("preserve_access_index")
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
 #include "kernel/types.h"
@@ -46,25 +51,25 @@ static u64 env_task(void);
 static void env_lock(struct bpf_spin_lock *l);
 static void env_unlock(struct bpf_spin_lock *l);
 
-#define bpf_map_lookup_elem		   env_lookup
-#define bpf_map_update_elem		   env_update
-#define bpf_map_delete_elem		   env_delete
-#define bpf_sk_storage_get(map, sk, v, f)  env_storage(map, (void *)(sk), (void *)(v), f)
-#define bpf_ringbuf_reserve		   env_reserve
-#define bpf_ringbuf_submit		   env_submit
-#define bpf_ringbuf_discard		   env_discard
-#define bpf_ringbuf_query(map, what)	   0
-#define bpf_skb_load_bytes		   env_load
-#define bpf_get_socket_cookie		   env_cookie
-#define bpf_sk_fullsock(sk)		   (sk)
-#define bpf_skc_to_tcp_sock		   env_tcp_sock
-#define bpf_ktime_get_ns		   env_now
-#define bpf_get_current_pid_tgid	   env_pid_tgid
-#define bpf_get_current_task		   env_task
-#define bpf_get_current_cgroup_id()	   7
+#define bpf_map_lookup_elem                       env_lookup
+#define bpf_map_update_elem                       env_update
+#define bpf_map_delete_elem                       env_delete
+#define bpf_sk_storage_get(map, sk, v, f)         env_storage(map, (void *)(sk), (void *)(v), f)
+#define bpf_ringbuf_reserve                       env_reserve
+#define bpf_ringbuf_submit                        env_submit
+#define bpf_ringbuf_discard                       env_discard
+#define bpf_ringbuf_query(map, what)              0
+#define bpf_skb_load_bytes                        env_load
+#define bpf_get_socket_cookie                     env_cookie
+#define bpf_sk_fullsock(sk)                       (sk)
+#define bpf_skc_to_tcp_sock                       env_tcp_sock
+#define bpf_ktime_get_ns                          env_now
+#define bpf_get_current_pid_tgid                  env_pid_tgid
+#define bpf_get_current_task                      env_task
+#define bpf_get_current_cgroup_id()               7
 #define bpf_get_current_ancestor_cgroup_id(level) 7
-#define bpf_spin_lock(l)		   env_lock(l)
-#define bpf_spin_unlock(l)		   env_unlock(l)
+#define bpf_spin_lock(l)                          env_lock(l)
+#define bpf_spin_unlock(l)                        env_unlock(l)
 #undef SEC
 #define SEC(name)
 #undef BPF_CORE_READ
@@ -130,17 +135,19 @@ static struct {
 	struct {
 		const char *p;
 		u32 n, first; /* it repeats from this sequence number on */
-	} text[2];	      /* of responses, of requests: for env_byte(), if not empty */
+	} text[2];            /* of responses, of requests: for env_byte(), if not empty */
 	/* Takes each record; it may be gone afterwards. */
 	void (*record)(const struct record *r);
 	u64 reserved; /* size of the last record's room */
 } env;
 
-/* The payload where none is given: what stands at a sequence number is known, so heads can be checked. */
+/* The payload where none is given: what stands at a sequence number is known, so heads can be
+ * checked. */
 static inline u8 env_byte(bool request, u32 seq)
 {
 	if (env.text[request].n)
-		return (u8)env.text[request].p[(seq - env.text[request].first) % env.text[request].n];
+		return (u8)env.text[request]
+			.p[(seq - env.text[request].first) % env.text[request].n];
 	return (u8)((seq * 131) ^ (seq >> 8) ^ (request ? 0x80 : 0));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* One end's segments in, its records out as text: "#0 next 5+7 'hello' 'goodbye'" is exchange 0, ended by
- * the next request, of 5 and 7 bytes. For tests that say each segment. */
+/* One end's segments in, its records out as text: "#0 next 5+7 'hello' 'goodbye'" is exchange 0,
+ * ended by the next request, of 5 and 7 bytes. For tests that say each segment. */
 #pragma once
 
 #include <stdarg.h>

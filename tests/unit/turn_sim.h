@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* A TCP connection between two tapped ends, over a network that loses, doubles and reorders, for the
- * turn engine's model test and fuzzer. What happens next is chosen by the caller's pick(). */
+/* A TCP connection between two tapped ends, over a network that loses, doubles and reorders, for
+ * the turn engine's model test and fuzzer. What happens next is chosen by the caller's pick(). */
 #pragma once
 
 #include "turn_env.h"
@@ -220,7 +220,8 @@ static inline void sim_settle(struct sim *s, unsigned d)
 	}
 }
 
-static inline void sim_start(struct sim *s, u32 (*pick)(u32 n), u32 first_request, u32 first_response)
+static inline void sim_start(struct sim *s, u32 (*pick)(u32 n), u32 first_request,
+			     u32 first_response)
 {
 	*s = (struct sim){.pick = pick, .mss = 1448, .tapped = true};
 	s->d[0].first = first_request;

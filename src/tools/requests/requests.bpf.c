@@ -79,26 +79,7 @@ ALWAYS_INLINE void apply_mark(struct __sk_buff *skb, struct conn *c)
 	}
 }
 
-/* After the heads have the start of a request: is it HTTP, and more than one request? */
-ALWAYS_INLINE void look_at_request(struct __sk_buff *skb, struct conn *c, struct heads *h, u32 len)
-{
-	int method;
-
-	if (len == c->single_len)
-		return;
-	method = h->request >= 4 ? http_method(h->b) : 0;
-	if (!method) {
-		c->mode &= ~CONN_HTTP;
-		return;
-	}
-	c->mode |= CONN_HTTP;
-	if (method == 1 && pipelined(h, len))
-		c->mode |= CONN_FOLLOW;
-	else
-		c->single_len = len;
-}
-
-static __noinline void take_heads(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
+ALWAYS_INLINE void take_heads(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
 				  const struct tcp_view *v, const struct head_take *t)
 {
 	struct heads *h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
@@ -109,8 +90,8 @@ static __noinline void take_heads(struct __sk_buff *skb, struct bpf_sock *sk, st
 	}
 	if (t->what == TAKE_REQUEST) {
 		take_request(skb, v, h, t);
-		if (t->start)
-			look_at_request(skb, c, h, v->len);
+		if (t->start && v->len != c->single_len)
+			look_at_request(skb, v->len);
 	} else {
 		take_response(skb, v, h, t);
 	}
@@ -137,27 +118,29 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
 	if ((c->mode & CONN_FOLLOW) && c->phase != PHASE_STREAM && (!filters_owner() || c->mode & CONN_PASS)) {
 		follow_refill(c, s->now, before);
-		follow_emit(skb, c, v, s);
+		follow_emit(skb, v->offset, v->len, (u64)v->seq << 32 | v->ack, s->request);
 	}
 }
 
-ALWAYS_INLINE struct conn *conn_of(struct __sk_buff *skb, struct bpf_sock *sk, bool egress)
+/* The first sight of a connection that no state change announced. */
+__noinline int conn_open(struct __sk_buff *skb)
 {
-	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	struct bpf_sock *sk = socket_of(skb);
+	struct heads *h;
+	struct conn *c;
+	struct ends e;
 
-	if (c)
-		return c;
+	if (!sk)
+		return 0;
 	c = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!c) {
 		count(COUNT_LOST_STATE, 1);
-		return NULL;
+		return 0;
 	}
 	if (sk->state == BPF_TCP_SYN_RECV) { /* Fast Open: it answers before it is established */
-		struct heads *h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		struct ends e;
-
 		struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
+		h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 		ends_of_bpf_sock(sk, &e);
 		c->role = ROLE_RESPONDER;
 		if (tp)
@@ -168,7 +151,7 @@ ALWAYS_INLINE struct conn *conn_of(struct __sk_buff *skb, struct bpf_sock *sk, b
 	}
 	if (c->role == ROLE_REQUESTER && skb->ifindex == 1 && !filters_owner())
 		c->mode |= CONN_LOCAL;
-	return c;
+	return 0;
 }
 
 ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
@@ -192,7 +175,7 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 		return 1;
 	if (sk->state == BPF_TCP_LISTEN) {
 		if (v.len && !egress)
-			stash_put(skb, &v);
+			stash_put(skb);
 		return 1;
 	}
 	if (filter.by_net) {
@@ -202,9 +185,15 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 		if (!filter_addresses(e.local, e.remote))
 			return 1;
 	}
-	c = v.len ? conn_of(skb, sk, egress) : bpf_sk_storage_get(&conns, sk, 0, 0);
-	if (!c)
-		return 1;
+	c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (!c) {
+		if (!v.len)
+			return 1;
+		conn_open(skb);
+		c = bpf_sk_storage_get(&conns, sk, 0, 0);
+		if (!c)
+			return 1;
+	}
 	s.request = (c->role == ROLE_REQUESTER) == egress;
 	s.egress = egress;
 	s.seq = v.seq;
