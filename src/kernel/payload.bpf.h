@@ -67,21 +67,13 @@ __noinline int take_piece(struct __sk_buff *skb, u32 from, u32 n, u32 offset, u3
 	return 0;
 }
 
-ALWAYS_INLINE void take_request(struct __sk_buff *skb, const struct tcp_view *v, struct heads *h,
-				const struct head_take *t)
+ALWAYS_INLINE void take_request(struct __sk_buff *skb, struct heads *h, u32 offset, u32 from, u32 n)
 {
-	u32 n = v->len - t->skip, from = v->offset + t->skip;
-
-	if (t->start) {
-		h->request = 0;
-		h->response = 0;
-		h->filled = 0;
-	}
-	if (t->offset) {
+	if (offset) {
 		/* Once the response has begun, its head stands where the rest would go. */
-		if (t->offset < REQUEST_HEAD_MAX && !h->response)
-			take_piece(skb, from, n > REQUEST_HEAD_MAX - t->offset ? REQUEST_HEAD_MAX - t->offset : n,
-				   t->offset, 0);
+		if (offset < REQUEST_HEAD_MAX && !h->response)
+			take_piece(skb, from, n > REQUEST_HEAD_MAX - offset ? REQUEST_HEAD_MAX - offset : n,
+				   offset, 0);
 		return;
 	}
 	n = n > REQUEST_HEAD_MAX ? REQUEST_HEAD_MAX : n;
@@ -93,25 +85,18 @@ ALWAYS_INLINE void take_request(struct __sk_buff *skb, const struct tcp_view *v,
 }
 
 /* The response's head follows the request's, which has ended: 432 bytes serve both. */
-ALWAYS_INLINE void take_response(struct __sk_buff *skb, const struct tcp_view *v, struct heads *h,
-				 const struct head_take *t)
+ALWAYS_INLINE void take_response(struct __sk_buff *skb, struct heads *h, u32 offset, u32 from, u32 n)
 {
-	u32 base = h->request, n = v->len - t->skip, from = v->offset + t->skip, room;
+	u32 base = h->request, room;
 
-	if (t->start) {
-		base = 0;
-		h->request = 0;
-		h->response = 0;
-		h->filled = 0;
-	}
 	if (base > REQUEST_HEAD_MAX)
 		return;
 	room = base <= HEADS_MAX - RESPONSE_HEAD_MAX ? RESPONSE_HEAD_MAX : HEADS_MAX - REQUEST_HEAD_MAX;
-	if (t->offset >= room)
+	if (offset >= room)
 		return;
-	n = n > room - t->offset ? room - t->offset : n;
-	if (t->offset) {
-		take_piece(skb, from, n, t->offset, 1);
+	n = n > room - offset ? room - offset : n;
+	if (offset) {
+		take_piece(skb, from, n, offset, 1);
 		return;
 	}
 	if (base <= HEADS_MAX - RESPONSE_HEAD_MAX) {
@@ -147,6 +132,16 @@ ALWAYS_INLINE int http_method(const u8 *p)
 	return 0;
 }
 
+/* 1 where these four bytes (little-endian) are CRLF CRLF. Without a branch, which would double the
+ * verifier's paths at each of them. */
+ALWAYS_INLINE u32 ends_head(u32 word)
+{
+	u32 differs = word ^ 0x0a0d0a0d, negative = -differs;
+
+	asm volatile("" : "+r"(negative)); /* or the compiler makes it the branch that it must not be */
+	return 1 - ((differs | negative) >> 31);
+}
+
 /*
  * The start of a request whose length differs from that of the last one found single (clients repeat
  * lengths): is it HTTP, and is it more than one request? The end of a head that is not the end of the
@@ -155,7 +150,7 @@ ALWAYS_INLINE int http_method(const u8 *p)
 __noinline int look_at_request(struct __sk_buff *skb, u32 len)
 {
 	struct bpf_sock *sk = socket_of(skb);
-	u32 word = 0, ends = 0, n;
+	u32 ends = 0, n;
 	struct heads *h;
 	struct conn *c;
 	int method;
@@ -176,15 +171,14 @@ __noinline int look_at_request(struct __sk_buff *skb, u32 len)
 	if (method != 1)
 		return 0;
 	n = h->request < len ? h->request : len - 1; /* the last byte may end the only head */
-	for (u32 i = 0; i < REQUEST_HEAD_MAX; i++) {
-		u32 differs;
+	for (u32 i = 0; i + 8 <= HEADS_MAX && i < REQUEST_HEAD_MAX; i += 4) {
+		u64 word;
 
-		if (i >= n)
+		if (i + 4 > n)
 			break;
-		/* Without a branch, which would double the verifier's paths at each byte. */
-		word = word << 8 | h->b[i];
-		differs = word ^ 0x0d0a0d0a;
-		ends += 1 - ((differs | -differs) >> 31);
+		__builtin_memcpy(&word, h->b + i, sizeof(word));
+		ends += ends_head(word) + ends_head(word >> 8) + ends_head(word >> 16) +
+			ends_head(word >> 24);
 	}
 	if (ends) {
 		c->mode |= CONN_FOLLOW;
@@ -193,59 +187,113 @@ __noinline int look_at_request(struct __sk_buff *skb, u32 len)
 	return 0;
 }
 
-/* One record of a followed connection's payload: n bytes from `from` on. False: no room. */
-ALWAYS_INLINE bool follow_piece(struct __sk_buff *skb, struct conn *c, u32 from, u32 n, u32 seq, u32 ack,
-				u64 now, bool request)
+/* Loads what turn_data wants of a segment for the heads: n bytes from `from` on, to `offset` of the head
+ * that `what` names. start: a new exchange, whose heads begin anew. */
+__noinline int take_heads(struct __sk_buff *skb, u32 what, u32 offset, u32 from, u32 n)
 {
-	struct payload *p = ring_reserve(sizeof(*p) + PAYLOAD_MAX);
+	struct bpf_sock *sk = socket_of(skb);
+	struct heads *h;
+	struct conn *c;
+
+	if (!sk)
+		return 0;
+	h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!h) {
+		count(COUNT_LOST_STATE, 1);
+		return 0;
+	}
+	if (what & TAKE_START) {
+		h->request = 0;
+		h->response = 0;
+		h->filled = 0;
+	}
+	if (!(what & TAKE_REQUEST)) {
+		take_response(skb, h, offset, from, n);
+		return 0;
+	}
+	take_request(skb, h, offset, from, n);
+	if (!(what & TAKE_START))
+		return 0;
+	c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (c && c->single_len != n)
+		look_at_request(skb, n);
+	return 0;
+}
+
+/* One record of a followed connection's payload: n bytes from `from` on; numbers: seq << 32 | ack.
+ * 0, or -1: no room. */
+__noinline int follow_piece(struct __sk_buff *skb, u32 from, u32 n, u64 numbers, u32 request)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	struct conn *c = sk ? bpf_sk_storage_get(&conns, sk, 0, 0) : NULL;
+	struct payload *p = c ? ring_reserve(sizeof(*p) + PAYLOAD_MAX) : NULL;
 
 	if (!p)
-		return false;
+		return -1;
 	if (!load_bytes(skb, from, p + 1, n, PAYLOAD_MAX)) {
 		bpf_ringbuf_discard(p, 0);
-		return false;
+		return -1;
 	}
 	p->r.kind = RECORD_PAYLOAD;
 	p->r.pad = 0;
 	p->r.size = sizeof(*p) + PAYLOAD_MAX;
 	p->cookie = bpf_get_socket_cookie(skb);
-	p->now_ns = now;
+	p->now_ns = bpf_ktime_get_ns();
 	p->number = c->number - 1;
-	p->seq = seq;
-	p->ack = ack;
+	p->seq = numbers >> 32;
+	p->ack = (u32)numbers;
 	p->length = n;
 	p->captured = n;
 	p->request = request;
 	__builtin_memset(p->pad, 0, sizeof(p->pad));
 	ring_submit(p);
-	return true;
+	return 0;
 }
 
-/* Emits the payload of a followed connection's segment (numbers: seq << 32 | ack), as far as its budget
- * and the ring go. Whole pieces first, at constant offsets, which keeps the verifier's work small. */
+/* What is not copied for want of budget is still told, so that nobody waits for it. */
+ALWAYS_INLINE void follow_skip(struct __sk_buff *skb, struct conn *c, u32 len, u64 numbers, u32 request)
+{
+	struct payload *p = ring_reserve(sizeof(*p));
+
+	count(COUNT_FOLLOW_BYTES, len);
+	if (!p)
+		return;
+	__builtin_memset(p, 0, sizeof(*p));
+	p->r.kind = RECORD_PAYLOAD;
+	p->r.size = sizeof(*p);
+	p->cookie = bpf_get_socket_cookie(skb);
+	p->now_ns = bpf_ktime_get_ns();
+	p->number = c->number - 1;
+	p->seq = numbers >> 32;
+	p->ack = (u32)numbers;
+	p->length = len;
+	p->request = request;
+	ring_submit(p);
+}
+
+/* Emits the payload of a followed connection's segment, as far as its budget and the ring go. */
 __noinline int follow_emit(struct __sk_buff *skb, u32 from, u32 len, u64 numbers, u32 request)
 {
 	struct bpf_sock *sk = socket_of(skb);
 	struct conn *c = sk ? bpf_sk_storage_get(&conns, sk, 0, 0) : NULL;
-	u32 seq = numbers >> 32, ack = (u32)numbers, done = 0;
-	u64 now = bpf_ktime_get_ns();
+	u32 done = 0;
 
 	if (!c)
 		return 0;
 	if (c->budget < len) {
-		count(COUNT_FOLLOW_BYTES, len);
+		follow_skip(skb, c, len, numbers, request);
 		return 0;
 	}
 	c->budget -= len;
-	for (int i = 0; i < 64; i++) {
+	for (int i = 0; i < 64; i++) { /* whole pieces first: constants keep the verifier's work small */
 		if (len < done + PAYLOAD_MAX)
 			break;
-		if (!follow_piece(skb, c, from + done, PAYLOAD_MAX, seq + done, ack, now, request))
+		if (follow_piece(skb, from + done, PAYLOAD_MAX, numbers + ((u64)done << 32), request))
 			return 0;
 		done += PAYLOAD_MAX;
 	}
 	if (len > done)
-		follow_piece(skb, c, from + done, len - done, seq + done, ack, now, request);
+		follow_piece(skb, from + done, len - done, numbers + ((u64)done << 32), request);
 	return 0;
 }
 

@@ -114,7 +114,7 @@ ALWAYS_INLINE bool tap_wants_ports(u16 local, u16 remote, u32 bytes)
 	return filter_ports(local, remote);
 }
 
-/* Reserves a record with room for n bytes of heads, in one of four sizes, as a reserve wants a constant;
+/* Reserves a record with room for n bytes of heads, in one of three sizes, as a reserve wants a constant;
  * copies the committed heads. */
 ALWAYS_INLINE struct exchange *tap_reserve(const struct heads *h, u32 n)
 {
@@ -124,12 +124,6 @@ ALWAYS_INLINE struct exchange *tap_reserve(const struct heads *h, u32 n)
 		x = ring_reserve(sizeof(*x));
 		if (x)
 			x->r.size = sizeof(*x);
-	} else if (n <= 128) {
-		x = ring_reserve(sizeof(*x) + 128);
-		if (x) {
-			x->r.size = sizeof(*x) + 128;
-			__builtin_memcpy(x + 1, h->b, 128);
-		}
 	} else if (n <= 256) {
 		x = ring_reserve(sizeof(*x) + 256);
 		if (x) {

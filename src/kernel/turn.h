@@ -86,14 +86,13 @@ struct segment {
 	u64 now;
 };
 
-enum take { TAKE_NOTHING, TAKE_REQUEST, TAKE_RESPONSE };
+enum take { TAKE_NOTHING, TAKE_REQUEST = 1, TAKE_RESPONSE = 2, TAKE_START = 4 /* heads begin anew */ };
 
 /* What the caller is to load for the heads: len bytes of the segment from `skip` go to offset. */
 struct head_take {
-	enum take what;
+	u32 what;   /* enum take, as bits */
 	u32 offset; /* from the first byte of the turn */
 	u32 skip;   /* bytes of the segment that were seen before */
-	bool start; /* of the request turn: heads begin anew */
 };
 
 ALWAYS_INLINE u64 turn_last_ns(const struct conn *c)
@@ -174,7 +173,7 @@ ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fre
 	if (c->phase == PHASE_IDLE) {
 		turn_start(c, s->now);
 		c->phase = PHASE_REQUEST;
-		t->start = true;
+		t->what = TAKE_START;
 	} else if (c->phase == PHASE_RESPONSE && (u16)c->next[1] != c->crossed) {
 		c->crossed = (u16)c->next[1];
 		turn_overlap(c, true);
@@ -182,7 +181,7 @@ ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fre
 	if (!c->request_first_ns)
 		c->request_first_ns = s->now;
 	if (c->phase == PHASE_REQUEST && c->request_bytes < REQUEST_HEAD_MAX) {
-		t->what = TAKE_REQUEST;
+		t->what |= TAKE_REQUEST;
 		t->offset = s->seq + t->skip - c->join_seq;
 	}
 	c->request_bytes += fresh;
@@ -196,7 +195,7 @@ ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fr
 	if (c->phase == PHASE_IDLE) { /* it speaks first: an exchange without a request */
 		turn_start(c, s->now);
 		c->phase = PHASE_REQUEST;
-		t->start = true;
+		t->what = TAKE_START;
 	}
 	if (c->phase == PHASE_REQUEST) {
 		c->phase = PHASE_RESPONSE;
@@ -208,7 +207,7 @@ ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fr
 		c->response_first_ns = s->now;
 	}
 	if (c->phase == PHASE_RESPONSE && c->response_bytes < RESPONSE_HEAD_MAX) {
-		t->what = TAKE_RESPONSE;
+		t->what |= TAKE_RESPONSE;
 		t->offset = s->seq + t->skip - c->response_seq;
 	}
 	c->response_bytes += fresh;

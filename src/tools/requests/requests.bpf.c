@@ -33,14 +33,27 @@ ALWAYS_INLINE u32 smoothed_rtt(struct bpf_sock *sk)
 	return tp ? tp->srtt_us >> 3 : 0;
 }
 
-/* Ends the exchange that is going on, with what the socket knows of itself. */
-static __noinline void emit_from_skb(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c, u32 end)
+/* Ends the exchange that is going on, with what the socket knows of itself. Not static, as in
+ * payload.bpf.h: once verified, not for each way here. */
+__noinline int emit_from_skb(struct __sk_buff *skb, u32 end)
 {
-	struct heads *h = bpf_sk_storage_get(&heads, sk, 0, 0);
-	struct about a = {.cookie = bpf_get_socket_cookie(skb), .srtt_us = smoothed_rtt(sk), .end = end};
+	struct bpf_sock *sk = socket_of(skb);
+	struct about a = {.end = end};
+	struct heads *h = NULL;
+	struct conn *c;
 
+	if (!sk)
+		return 0;
+	c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (!c)
+		return 0;
+	if (!(c->mode & CONN_LOCAL))
+		h = bpf_sk_storage_get(&heads, sk, 0, 0);
+	a.cookie = bpf_get_socket_cookie(skb);
+	a.srtt_us = smoothed_rtt(sk);
 	ends_of_bpf_sock(sk, &a.ends);
 	tap_emit(c, h, &a);
+	return 0;
 }
 
 /* Of an HTTP connection, crossed bytes that begin a request are pipelined, and followed from here on;
@@ -79,26 +92,8 @@ ALWAYS_INLINE void apply_mark(struct __sk_buff *skb, struct conn *c)
 	}
 }
 
-ALWAYS_INLINE void take_heads(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
-				  const struct tcp_view *v, const struct head_take *t)
-{
-	struct heads *h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-
-	if (!h) {
-		count(COUNT_LOST_STATE, 1);
-		return;
-	}
-	if (t->what == TAKE_REQUEST) {
-		take_request(skb, v, h, t);
-		if (t->start && v->len != c->single_len)
-			look_at_request(skb, v->len);
-	} else {
-		take_response(skb, v, h, t);
-	}
-}
-
-ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
-				const struct tcp_view *v, const struct segment *s)
+ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct conn *c, const struct tcp_view *v,
+				const struct segment *s)
 {
 	struct head_take t = {};
 	u64 before = 0;
@@ -108,12 +103,12 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 	bpf_spin_lock(&c->lock);
 	turn_data(c, s, &t);
 	bpf_spin_unlock(&c->lock);
-	if (t.start && s->request)
+	if (t.what == (TAKE_START | TAKE_REQUEST))
 		apply_mark(skb, c);
 	if (c->mode & CONN_LOCAL)
 		return;
 	if (t.what)
-		take_heads(skb, sk, c, v, &t);
+		take_heads(skb, t.what, t.offset, v->offset + t.skip, v->len - t.skip);
 	if (!s->request && c->response_bytes > RESPONSE_HEAD_MAX && v->len >= TAIL_LEN && (v->flags & TCP_PSH))
 		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
 	if ((c->mode & CONN_FOLLOW) && c->phase != PHASE_STREAM && (!filters_owner() || c->mode & CONN_PASS)) {
@@ -205,9 +200,9 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 			bool crosses = turn_crosses(c, &s);
 
 			if (turn_ends(c, &s, crosses) || (crosses && crossed_request(skb, c, &v)))
-				emit_from_skb(skb, sk, c, END_NEXT);
+				emit_from_skb(skb, END_NEXT);
 		}
-		segment_data(skb, sk, c, &v, &s);
+		segment_data(skb, c, &v, &s);
 	}
 	if (v.flags & TCP_RST) {
 		bpf_spin_lock(&c->lock);
@@ -218,7 +213,7 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 		c->flags |= s.request ? EX_REQ_FIN : EX_RSP_FIN;
 		bpf_spin_unlock(&c->lock);
 		if (!s.request && v.seq + v.len == c->next[1])
-			emit_from_skb(skb, sk, c, END_FIN);
+			emit_from_skb(skb, END_FIN);
 	}
 	return 1;
 }
