@@ -123,9 +123,9 @@ rooms:
 
 # Fuzzers are built from the sources themselves, instrumented; -fsanitize=fuzzer needs clang.
 FUZZ_LIB_SRC := $(filter-out src/loader/% src/screen/%,$(LIB_SRC))
-$(FUZZERS): build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard src/*/*.h)
+$(FUZZERS): build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard src/*/*.h src/tools/*/*.[ch] tests/fuzz/*.h tests/unit/turn_*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -std=gnu11 -O1 -g -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Isrc -fno-strict-aliasing \
+	$(CLANG) -std=gnu11 -O1 -g -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Isrc -Itests/fuzz -fno-strict-aliasing \
 		-ffunction-sections -Wl,--gc-sections \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(FUZZ_LIB_SRC) \
 		$(if $(findstring llhttp,$*),-I/usr/share/include/llhttp -I/usr/share/llhttp -DLLHTTP_STRICT_MODE=1 $(wildcard /usr/share/llhttp/*.c)) -o $@

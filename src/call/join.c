@@ -286,8 +286,11 @@ static void hand_on(struct join *j, u32 i)
 
 /* ---- taking records ---- */
 
+/* Ends may see a stream begin at different bytes: it is named by its connection. */
 static u64 key_of(const struct exchange *x)
 {
+	if (x->flags & EX_STREAM)
+		return (u64)x->first_seq << 32 | x->first_ack;
 	return (u64)x->join_seq << 32 | x->join_ack;
 }
 

@@ -23,6 +23,49 @@ ALWAYS_INLINE struct bpf_sock *socket_of(struct __sk_buff *skb)
 	return sk ? bpf_sk_fullsock(sk) : NULL;
 }
 
+/* Bytes from..to of the heads are loaded, which so far ended at `length`: what hole is there now? Two
+ * holes count as one, with what lies between: that is rare, and errs towards EX_GAP. */
+__noinline int heads_hole(struct __sk_buff *skb, u32 length, u32 from, u32 to)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	struct heads *h = sk ? bpf_sk_storage_get(&heads, sk, 0, 0) : NULL;
+
+	if (!h)
+		return 0;
+	if (from > length) {
+		if (h->hole == h->hole_end)
+			h->hole = length;
+		h->hole_end = from;
+		return 0;
+	}
+	if (from <= h->hole && to > h->hole)
+		h->hole = to < h->hole_end ? to : h->hole_end;
+	if (to >= h->hole_end && from < h->hole_end)
+		h->hole_end = from > h->hole ? from : h->hole;
+	return 0;
+}
+
+ALWAYS_INLINE void heads_loaded(struct __sk_buff *skb, const struct heads *h, u32 length, u32 from, u32 to)
+{
+	if (from > length || h->hole != h->hole_end) /* nearly never */
+		heads_hole(skb, length, from, to);
+}
+
+ALWAYS_INLINE void heads_begin(struct heads *h)
+{
+	h->request = 0;
+	h->response = 0;
+	h->hole = 0;
+	h->hole_end = 0;
+}
+
+/* size, a constant, bytes to offset `at` of the heads, if they fit. */
+ALWAYS_INLINE int load_at(struct __sk_buff *skb, u32 from, struct heads *h, u32 at, const u32 size)
+{
+	asm volatile("" : "+r"(at));
+	return at > HEADS_MAX - size ? -1 : (int)bpf_skb_load_bytes(skb, from, h->b + at, size);
+}
+
 /* A head in several segments, or filled out of order: n bytes of the segment go to `offset` of the
  * request's or the response's head, in constant pieces, whose bounds every verifier can follow. */
 __noinline int take_piece(struct __sk_buff *skb, u32 from, u32 n, u32 offset, u32 response)
@@ -34,44 +77,43 @@ __noinline int take_piece(struct __sk_buff *skb, u32 from, u32 n, u32 offset, u3
 	if (!h)
 		return 0;
 	have = response ? h->response : h->request;
-	if (offset + n <= have && h->filled >= h->request + h->response)
+	if (offset + n <= have && h->hole == h->hole_end)
 		return 0; /* a duplicate */
 	to = offset + (response ? h->request : 0);
 	for (int i = 0; i < REQUEST_HEAD_MAX / 16; i++) {
-		u32 at = to + done;
-
-		asm volatile("" : "+r"(at));
-		if (done + 16 > n || at > HEADS_MAX - 16)
+		if (done + 16 > n)
 			break;
-		if (bpf_skb_load_bytes(skb, from + done, h->b + at, 16))
+		if (load_at(skb, from + done, h, to + done, 16))
 			return 0;
 		done += 16;
 	}
-	for (int i = 0; i < 15; i++) {
-		u32 at = to + done;
-
-		asm volatile("" : "+r"(at));
-		if (done >= n || at > HEADS_MAX - 1)
-			break;
-		if (bpf_skb_load_bytes(skb, from + done, h->b + at, 1))
+	if (n >= 16) { /* the last piece overlaps the one before */
+		if (load_at(skb, from + n - 16, h, to + n - 16, 16))
 			return 0;
-		done++;
+	} else {
+		for (u32 i = 0; i < 15; i++) {
+			if (i >= n)
+				break;
+			if (load_at(skb, from + i, h, to + i, 1))
+				return 0;
+		}
 	}
-	h->filled += done;
-	if (offset + done > have) {
+	heads_hole(skb, to - offset + have, to, to + n);
+	if (offset + n > have) {
 		if (response)
-			h->response = offset + done;
+			h->response = offset + n;
 		else
-			h->request = offset + done;
+			h->request = offset + n;
 	}
 	return 0;
 }
 
 ALWAYS_INLINE void take_request(struct __sk_buff *skb, struct heads *h, u32 offset, u32 from, u32 n)
 {
+	if (h->response)
+		return; /* its head stands where the rest would go */
 	if (offset) {
-		/* Once the response has begun, its head stands where the rest would go. */
-		if (offset < REQUEST_HEAD_MAX && !h->response)
+		if (offset < REQUEST_HEAD_MAX)
 			take_piece(skb, from, n > REQUEST_HEAD_MAX - offset ? REQUEST_HEAD_MAX - offset : n,
 				   offset, 0);
 		return;
@@ -79,7 +121,7 @@ ALWAYS_INLINE void take_request(struct __sk_buff *skb, struct heads *h, u32 offs
 	n = n > REQUEST_HEAD_MAX ? REQUEST_HEAD_MAX : n;
 	if (!load_bytes(skb, from, h->b, n, REQUEST_HEAD_MAX))
 		return;
-	h->filled += n;
+	heads_loaded(skb, h, h->request, 0, n);
 	if (n > h->request)
 		h->request = n;
 }
@@ -105,7 +147,7 @@ ALWAYS_INLINE void take_response(struct __sk_buff *skb, struct heads *h, u32 off
 	} else if (!load_bytes(skb, from, h->b + base, n, HEADS_MAX - REQUEST_HEAD_MAX)) {
 		return;
 	}
-	h->filled += n;
+	heads_loaded(skb, h, base + h->response, base, base + n);
 	if (n > h->response)
 		h->response = n;
 }
@@ -202,11 +244,8 @@ __noinline int take_heads(struct __sk_buff *skb, u32 what, u32 offset, u32 from,
 		count(COUNT_LOST_STATE, 1);
 		return 0;
 	}
-	if (what & TAKE_START) {
-		h->request = 0;
-		h->response = 0;
-		h->filled = 0;
-	}
+	if (what & TAKE_START)
+		heads_begin(h);
 	if (!(what & TAKE_REQUEST)) {
 		take_response(skb, h, offset, from, n);
 		return 0;

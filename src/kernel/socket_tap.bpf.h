@@ -149,7 +149,7 @@ static __noinline void tap_emit(struct conn *c, struct heads *h, const struct ab
 	const struct ends *e = &a->ends;
 	u32 end = a->end;
 	u16 request = h ? h->request : 0, response = h ? h->response : 0;
-	u16 filled = h ? h->filled : 0;
+	u32 hole = h ? h->hole ^ h->hole_end : 0;
 	struct exchange *x = NULL;
 	bool ended;
 
@@ -178,7 +178,7 @@ static __noinline void tap_emit(struct conn *c, struct heads *h, const struct ab
 	x->srtt_us = a->srtt_us;
 	x->request_head = request;
 	x->response_head = response;
-	if (filled < request + response)
+	if (hole)
 		x->flags |= EX_GAP;
 	__builtin_memcpy(x->local, e->local, 16);
 	__builtin_memcpy(x->remote, e->remote, 16);

@@ -74,8 +74,7 @@ struct conn {
  * Bytes past request + response are not committed and belong to whoever is loading them. */
 struct heads {
 	u16 request, response; /* committed lengths */
-	u16 filled;	       /* bytes loaded: less than the lengths while there is a hole */
-	u16 pad;
+	u16 hole, hole_end;    /* bytes of b that were not seen yet; equal: none */
 	u8 b[HEADS_MAX];
 };
 
@@ -92,7 +91,7 @@ enum take { TAKE_NOTHING, TAKE_REQUEST = 1, TAKE_RESPONSE = 2, TAKE_START = 4 /*
 struct head_take {
 	u32 what;   /* enum take, as bits */
 	u32 offset; /* from the first byte of the turn */
-	u32 skip;   /* bytes of the segment that were seen before */
+	u32 skip;   /* bytes of the segment that are before the turn */
 };
 
 ALWAYS_INLINE u64 turn_last_ns(const struct conn *c)
@@ -167,6 +166,24 @@ ALWAYS_INLINE void turn_overlap(struct conn *c, bool overlap)
 	}
 }
 
+/* Locked. What of the segment belongs to the head of its turn; bytes that were seen before are taken
+ * again, as a retransmission may be cut anew and fill a hole with its start. */
+ALWAYS_INLINE void turn_head(const struct conn *c, const struct segment *s, struct head_take *t)
+{
+	s32 max = s->request ? REQUEST_HEAD_MAX : RESPONSE_HEAD_MAX;
+	u64 bytes = s->request ? c->request_bytes : c->response_bytes;
+	s32 into = s->seq - (s->request ? c->join_seq : c->response_seq);
+
+	/* Sequence numbers come round again in a long turn. */
+	if (c->phase != (s->request ? PHASE_REQUEST : PHASE_RESPONSE) || bytes > GAP_MAX)
+		return;
+	if ((into >= max && !(t->what & TAKE_START)) || into + (s64)s->len <= 0)
+		return;
+	t->what |= s->request ? TAKE_REQUEST : TAKE_RESPONSE;
+	t->skip = into < 0 ? -into : 0;
+	t->offset = into < 0 ? 0 : into;
+}
+
 /* Locked. The requester's new bytes. */
 ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fresh, struct head_take *t)
 {
@@ -180,10 +197,7 @@ ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fre
 	}
 	if (!c->request_first_ns)
 		c->request_first_ns = s->now;
-	if (c->phase == PHASE_REQUEST && c->request_bytes < REQUEST_HEAD_MAX) {
-		t->what |= TAKE_REQUEST;
-		t->offset = s->seq + t->skip - c->join_seq;
-	}
+	turn_head(c, s, t);
 	c->request_bytes += fresh;
 	if (c->phase != PHASE_RESPONSE) /* the response is measured from the bytes before it */
 		c->request_last_ns = s->now;
@@ -206,10 +220,7 @@ ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fr
 	} else if (!c->response_first_ns) {
 		c->response_first_ns = s->now;
 	}
-	if (c->phase == PHASE_RESPONSE && c->response_bytes < RESPONSE_HEAD_MAX) {
-		t->what |= TAKE_RESPONSE;
-		t->offset = s->seq + t->skip - c->response_seq;
-	}
+	turn_head(c, s, t);
 	c->response_bytes += fresh;
 	c->response_last_ns = s->now;
 	c->answer_ack = s->ack;
@@ -219,18 +230,10 @@ ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fr
  * the late filling of a hole, whose bytes the head may still lack. */
 ALWAYS_INLINE void turn_old(struct conn *c, const struct segment *s, struct head_take *t)
 {
-	u32 start = s->request ? c->join_seq : c->response_seq;
-
-	if (s->egress) {
+	if (s->egress)
 		c->retransmits++;
-		return;
-	}
-	if (c->phase == PHASE_IDLE || c->phase == PHASE_STREAM || (s32)(s->seq - start) < 0)
-		return;
-	if (!s->request && c->phase != PHASE_RESPONSE)
-		return;
-	t->what = s->request ? TAKE_REQUEST : TAKE_RESPONSE;
-	t->offset = s->seq - start;
+	else
+		turn_head(c, s, t);
 }
 
 /* Locked. Takes a segment with payload into the state; *t says which bytes of it the heads want. */
@@ -258,11 +261,8 @@ ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct hea
 		turn_old(c, s, t);
 		return;
 	}
-	if (ahead < 0) {
-		t->skip = -ahead;
-		if (s->egress)
-			c->retransmits++;
-	}
+	if (ahead < 0 && s->egress)
+		c->retransmits++;
 	/* turn_start reads next[] as the first number of the turn: a hole belongs to it. */
 	if (s->request)
 		turn_request(c, s, fresh, t);
@@ -271,42 +271,46 @@ ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct hea
 	c->next[d] = end;
 }
 
+/* Locked. What is going on, as a record. */
+ALWAYS_INLINE void turn_copy(const struct conn *c, struct exchange *x, u8 end)
+{
+	x->request_first_ns = c->request_first_ns;
+	x->request_last_ns = c->request_last_ns;
+	x->response_first_ns = c->response_first_ns;
+	x->response_last_ns = c->response_last_ns;
+	x->read_ns = c->read_ns;
+	x->request_bytes = c->request_bytes;
+	x->response_bytes = c->response_bytes;
+	x->number = c->number - 1;
+	x->join_seq = c->join_seq;
+	x->join_ack = c->join_ack;
+	x->connect_us = c->connect_us;
+	x->retransmits = c->retransmits;
+	/* By shifts: a branch here doubles the verifier's paths through all that follows. */
+	x->flags = c->flags | (c->mode & CONN_FOLLOW) * (EX_FOLLOWED / CONN_FOLLOW) |
+		   (c->mode & CONN_LOCAL) * (EX_LOCAL / CONN_LOCAL);
+	x->first_seq = c->first_seq;
+	x->first_ack = c->first_ack;
+	x->role = c->role;
+	x->end = end;
+	x->owner = c->owner;
+	__builtin_memcpy(x->tail, c->tail, sizeof(x->tail));
+}
+
 /*
  * Locked. Ends the exchange that is going on (or, for END_SWEEP, takes a snapshot of it) and writes it
- * to x, which may be NULL where there is no room for a record. False: there was none to end.
- * The caller has filled x's head lengths, addresses and time.
+ * to x, which may be NULL where there is no room for a record. False: there was none to end, and what x
+ * holds means nothing. The caller fills in head lengths, addresses, times and numbers of the socket.
  */
 ALWAYS_INLINE bool turn_end(struct conn *c, struct exchange *x, u8 end)
 {
+	if (x) /* before the decision, so that the verifier walks through the copy once */
+		turn_copy(c, x, end);
 	if (c->phase == PHASE_IDLE || (end == END_NEXT && c->phase < PHASE_RESPONSE))
 		return false;
 	/* The responder is done, the requester is not waiting for it: only the close ends this. */
 	if (end == END_FIN && (c->phase == PHASE_STREAM || c->flags & EX_OVERLAP))
 		return false;
-	if (x) {
-		x->cookie = 0;
-		x->request_first_ns = c->request_first_ns;
-		x->request_last_ns = c->request_last_ns;
-		x->response_first_ns = c->response_first_ns;
-		x->response_last_ns = c->response_last_ns;
-		x->read_ns = c->read_ns;
-		x->request_bytes = c->request_bytes;
-		x->response_bytes = c->response_bytes;
-		x->number = c->number - 1;
-		/* Ends may see a stream begin at different bytes: it is named by its connection. */
-		x->join_seq = c->flags & EX_STREAM ? c->first_seq : c->join_seq;
-		x->join_ack = c->flags & EX_STREAM ? c->first_ack : c->join_ack;
-		x->connect_us = c->connect_us;
-		x->retransmits = c->retransmits;
-		x->flags = c->flags | (c->mode & CONN_FOLLOW ? EX_FOLLOWED : 0) |
-			   (c->mode & CONN_LOCAL ? EX_LOCAL : 0);
-		x->first_seq = c->first_seq;
-		x->first_ack = c->first_ack;
-		x->role = c->role;
-		x->end = end;
-		x->owner = c->owner;
-		__builtin_memcpy(x->tail, c->tail, sizeof(x->tail));
-	}
 	if (end == END_SWEEP) {
 		c->swept = turn_last_us(c);
 		return true;

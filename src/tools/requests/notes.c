@@ -265,8 +265,11 @@ bool notes_take(struct requests *r, struct call *c)
 {
 	struct note *note = note_of(r->notes, c);
 
-	if (note && note->kind == NOTE_REST && rest_continue(r, note->rest, c))
-		return true;
+	if (note && note->kind == NOTE_REST) {
+		if (rest_continue(r, note->rest, c))
+			return true;
+		note = note_of(r->notes, c); /* the other one is gone */
+	}
 	if (note && note->kind == NOTE_UPGRADED) {
 		r->upgraded_bytes += c->request_bytes + c->response_bytes;
 		return true;

@@ -66,6 +66,7 @@ static __noinline bool crossed_request(struct __sk_buff *skb, struct conn *c, co
 	    !http_method(start))
 		return false;
 	c->mode |= CONN_FOLLOW;
+	c->budget = FOLLOW_BURST;
 	return true;
 }
 

@@ -213,7 +213,7 @@ static struct text shown_head(struct requests *r, struct text head, struct buf *
 	struct text t = {scratch->p + scratch->len, 0};
 	size_t before = scratch->len;
 
-	if (r->conf->show_secrets)
+	if (r->conf->show_secrets || !head.p)
 		return head;
 	secret_mask_head(head, scratch);
 	t.len = (uint32_t)(scratch->len - before);
