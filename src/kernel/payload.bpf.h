@@ -216,7 +216,8 @@ __noinline int look_at_request(struct __sk_buff *skb, u32 len)
 	for (u32 i = 0; i + 8 <= HEADS_MAX && i < REQUEST_HEAD_MAX; i += 4) {
 		u64 word;
 
-		if (i + 4 > n)
+		/* All four places lie before the end; what fits into the rest is no request. */
+		if (i + 7 > n)
 			break;
 		__builtin_memcpy(&word, h->b + i, sizeof(word));
 		ends += ends_head(word) + ends_head(word >> 8) + ends_head(word >> 16) +

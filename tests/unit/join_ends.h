@@ -73,6 +73,8 @@ static UNUSED struct exchange end_of(unsigned cookie, unsigned number, uint8_t r
 				 .end = END_NEXT,
 				 .join_seq = key,
 				 .join_ack = key ? ~key : 0,
+				 .first_seq = key,
+				 .first_ack = key ? ~key : 0,
 				 .request_bytes = 1,
 				 .local_port = role == REQ ? 40000 : 80,
 				 .remote_port = role == REQ ? 80 : 40000};
