@@ -1,24 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# scripts/deps.sh build|test: installs the Debian packages that are missing; says nothing if none is.
+# scripts/deps.sh build|demo|test: installs the Debian packages that are missing; says nothing if none is.
 # No service is started or enabled on the way: the tests start their own servers on free ports.
 set -eu
 
 build="make gcc libc6-dev clang-19 bpftool libbpf-dev libelf-dev zlib1g-dev libseccomp-dev libcap-dev
 	uthash-dev"
 test="clang-format clang-tidy-19 libclang-rt-19-dev shellcheck libcmocka-dev liburing-dev node-llhttp
-	nginx-light haproxy wrk apache2-utils nghttp2-client curl openssl python3 jq nftables iproute2 tcpdump
-	procps util-linux mandoc tmux bash-completion"
+	nginx-light haproxy wrk apache2-utils nghttp2-client curl openssl python3 nftables iproute2 tcpdump
+	procps util-linux mandoc bash-completion"
 
 case ${1:-} in
 build) wanted=$build ;;
+demo) wanted="python3 curl" ;;
 test)
 	wanted="$build $test"
 	# Any node will do; another source's package has another name or version.
 	command -v node >/dev/null || wanted="$wanted nodejs"
 	;;
 *)
-	echo "usage: scripts/deps.sh build|test" >&2
+	echo "usage: scripts/deps.sh build|demo|test" >&2
 	exit 2
 	;;
 esac

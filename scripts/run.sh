@@ -12,15 +12,12 @@ if [ "${1:-}" = --demo ]; then
 fi
 
 scripts/deps.sh build
+[ -z "$demo" ] || scripts/deps.sh demo
 make --no-print-directory -s -j"$(nproc)" build/tapline >&2
 if [ -z "$demo" ]; then
 	exec build/tapline "$@"
 fi
 
-if ! command -v python3 >/dev/null; then
-	echo "run.sh: --demo takes python3; install it, or run without --demo" >&2
-	exit 1
-fi
 python3 scripts/demo.py &
 traffic=$!
 # Ctrl-C is for tapline, which then prints its ledger; the traffic ends after it.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The record of an exchange: a request turn and the response turn that answers it, as one end saw them.
- * Emitted once when the exchange ends; snapshots of the same exchange may come before. */
+/* The record of an exchange: a request turn and the response turn that answers it, as one end saw
+ * them. Emitted once when the exchange ends; snapshots of the same exchange may come before. */
 #pragma once
 
 #include "abi/record.h"
 
 enum exchange_kind {
 	RECORD_EXCHANGE, /* struct exchange, then request_head + response_head bytes */
-	RECORD_PAYLOAD,	 /* struct payload, then its bytes: a connection in follow mode */
+	RECORD_PAYLOAD,  /* struct payload, then its bytes: a connection in follow mode */
 };
 
 enum role { ROLE_UNKNOWN, ROLE_REQUESTER, ROLE_RESPONDER };
@@ -33,8 +33,8 @@ enum exchange_flag {
 };
 
 /* Heads of one exchange, request first, share this many bytes. */
-#define HEADS_MAX 432
-#define REQUEST_HEAD_MAX 304
+#define HEADS_MAX         432
+#define REQUEST_HEAD_MAX  304
 #define RESPONSE_HEAD_MAX 192
 /* Enough to tell the last chunk of a chunked body: CRLF 0 CRLF CRLF. */
 #define TAIL_LEN 8
@@ -45,10 +45,10 @@ struct exchange {
 	u64 cookie; /* socket cookie: with number it names the exchange at this end */
 	u64 request_first_ns, request_last_ns;
 	u64 response_first_ns, response_last_ns;
-	u64 read_ns; /* responder: the first read after the request arrived */
+	u64 read_ns;                       /* responder: the first read after the request arrived */
 	u64 request_bytes, response_bytes; /* sequence spans */
-	u64 now_ns; /* when this record was made */
-	u32 number; /* of the exchange on this socket, from 0 */
+	u64 now_ns;                        /* when this record was made */
+	u32 number;                        /* of the exchange on this socket, from 0 */
 	u32 join_seq, join_ack; /* the request's first sequence number, and the other way's next */
 	u32 connect_us; /* first exchange of a requester: SYN to ESTABLISHED; 0: not known */
 	u32 srtt_us;
@@ -57,11 +57,12 @@ struct exchange {
 	u8 role, end;
 	u16 request_head, response_head; /* bytes that follow this struct */
 	struct owner owner;
-	u8 local[16], remote[16]; /* IPv4 as IPv4-mapped */
+	u8 local[16], remote[16];    /* IPv4 as IPv4-mapped */
 	u16 local_port, remote_port; /* host order */
-	u32 first_seq, first_ack; /* the connection's first sequence numbers; 0: not known */
-	u32 loopback;		  /* 1: the other end is on this host too */
-	u8 tail[TAIL_LEN]; /* the response's last bytes, where it is longer than its captured head */
+	u32 first_seq, first_ack;    /* the connection's first sequence numbers; 0: not known */
+	u32 loopback;                /* 1: the other end is on this host too */
+	u8 tail[TAIL_LEN]; /* the response's last bytes, where it is longer than its captured head
+			    */
 };
 ABI_SIZE(struct exchange, 208);
 
@@ -70,7 +71,7 @@ ABI_SIZE(struct exchange, 208);
 /* What user space tells the tap of a connection, by socket cookie. */
 enum mark {
 	MARK_FOLLOW = 1, /* emit its payload */
-	MARK_STREAM,	 /* count its bytes and pair nothing */
+	MARK_STREAM,     /* count its bytes and pair nothing */
 };
 
 /* One run of bytes of a followed connection. */

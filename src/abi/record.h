@@ -13,7 +13,8 @@ struct record {
 };
 ABI_SIZE(struct record, 8);
 
-/* Who uses a socket. comm is the thread-group leader's: io_uring workers name themselves otherwise. */
+/* Who uses a socket. comm is the thread-group leader's: io_uring workers name themselves otherwise.
+ */
 struct owner {
 	u64 start_ns;  /* leader's start since boot: tells a reused pid */
 	u64 cgroup_id; /* cgroup v2 */
@@ -33,8 +34,8 @@ struct filter {
 	u16 ports[FILTER_PORTS]; /* local or remote, host order */
 	char comm[COMM_LEN];
 	u64 net[2], net_mask[2]; /* of a local or remote address, network order */
-	u64 cgroup_id;		 /* this cgroup v2 or one below it */
-	u32 cgroup_level;	 /* its depth below the root */
+	u64 cgroup_id;           /* this cgroup v2 or one below it */
+	u32 cgroup_level;        /* its depth below the root */
 	u8 by_comm, by_net, by_cgroup, pad;
 };
 
@@ -46,15 +47,12 @@ static inline bool filter_has_owner(const struct filter *f)
 
 /* Per-CPU sums; the session adds them up for the ledger. A full map or ring is never silent. */
 enum counter {
-	COUNT_SEGMENTS,	      /* TCP segments with payload seen */
-	COUNT_BYTES,	      /* their payload */
-	COUNT_RECORDS,	      /* records put in the ring */
-	COUNT_LOST_RING,      /* records lost: ring full */
-	COUNT_LOST_STATE,     /* segments lost: no memory for state */
-	COUNT_STASHED,	      /* first bytes that arrived on a listener */
-	COUNT_CLAIMED,	      /* of these, claimed by the child */
-	COUNT_SSH_BYTES,      /* payload of port 22, left out by default */
-	COUNT_FILTERED,	      /* exchanges that the filter kept out of the ring */
-	COUNT_FOLLOW_BYTES,   /* payload past the follow budget, counted and not copied */
+	COUNT_LOST_RING,    /* records lost: ring full */
+	COUNT_LOST_STATE,   /* segments lost: no memory for state */
+	COUNT_STASHED,      /* first bytes that arrived on a listener */
+	COUNT_CLAIMED,      /* of these, claimed by the child */
+	COUNT_SSH_BYTES,    /* payload of port 22, left out by default */
+	COUNT_FILTERED,     /* exchanges that the filter kept out of the ring */
+	COUNT_FOLLOW_BYTES, /* payload past the follow budget, counted and not copied */
 	COUNTERS,
 };

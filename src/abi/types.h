@@ -23,6 +23,7 @@ typedef int32_t s32;
 typedef int64_t s64;
 #endif
 
-#define ABI_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is shared with the kernel side")
+#define ABI_SIZE(type, size)                                                                       \
+	_Static_assert(sizeof(type) == (size), #type " is shared with the kernel side")
 
 #define COMM_LEN 16 /* TASK_COMM_LEN of include/linux/sched.h */

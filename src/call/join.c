@@ -8,8 +8,8 @@
 
 #define NONE UINT32_MAX
 
-/* How long an end waits: while it is open whether the other end is on this host at all, and when it is
- * known to be. A lost segment delays the other end's record by its retransmission timeouts. */
+/* How long an end waits: while it is open whether the other end is on this host at all, and when it
+ * is known to be. A lost segment delays the other end's record by its retransmission timeouts. */
 enum hold { HOLD_OPEN, HOLD_PAIRED, HOLDS };
 
 #define PAIRED 4096 /* a power of two */
@@ -24,7 +24,7 @@ struct slot {
 	u32 chain[CHAINS]; /* BY_KEY: all with a key; BY_ID: snapshots, by cookie */
 	u32 prev, next;    /* in its list */
 	u32 partner;       /* the other end, where one is a snapshot */
-	u8 role, hold; /* hold: which list, while it waits */
+	u8 role, hold;     /* hold: which list, while it waits */
 	bool final, waits;
 };
 
@@ -43,8 +43,8 @@ struct join {
 	u64 factor;
 	u32 mask, free;
 	struct list waiting[HOLDS]; /* each in the order in which they are due */
-	struct list flying; /* snapshots, the one renewed longest ago first */
-	u64 paired[PAIRED]; /* cookies whose other end is known to be here, by hash */
+	struct list flying;         /* snapshots, the one renewed longest ago first */
+	u64 paired[PAIRED];         /* cookies whose other end is known to be here, by hash */
 	u32 *head[CHAINS];
 	u32 *sorted; /* join_in_flight()'s */
 	struct slot *slot;

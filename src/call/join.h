@@ -20,7 +20,7 @@ struct join_conf {
 	uint32_t remembered; /* exchanges whose final record is to be swallowed; 24 bytes each */
 	uint64_t hold_ns;    /* how long a final end waits for the other one */
 	uint64_t paired_hold_ns; /* the same, where the other end is known to be on this host */
-	uint64_t seed;       /* random, against chosen collisions */
+	uint64_t seed;           /* random, against chosen collisions */
 	/* Exactly once for each exchange: it is over, or the run is. */
 	join_done_fn *done;
 	/* Is this snapshot (both ends, or one) a whole call, though its connection goes on? */

@@ -3,6 +3,6 @@
  * Hosts without a desktop of tracing tools often do not mount it. */
 #pragma once
 
-/* Makes /sys/kernel/tracing readable: as it is mounted, or else mounted in a mount namespace of this
- * process, which nobody else sees. 0 or -errno. */
+/* Makes /sys/kernel/tracing readable: as it is mounted, or else mounted in a mount namespace of
+ * this process, which nobody else sees. 0 or -errno. */
 int tracefs_ensure(void);

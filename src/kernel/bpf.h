@@ -22,11 +22,12 @@ const volatile struct filter filter;
 
 #define RING_SIZE (4 << 20)
 
-/* The session drains on a timer, so a submit need not wake it; half full, it does (one wake-up a record
- * costs about fifty times the submit). */
+/* The session drains on a timer, so a submit need not wake it; half full, it does (one wake-up a
+ * record costs about fifty times the submit). */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, RING_SIZE); /* user space maps it twice: this is most of tapline's memory */
+	__uint(max_entries,
+	       RING_SIZE); /* user space maps it twice: this is most of tapline's memory */
 } ring SEC(".maps");
 
 struct {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The common filter, decided where the event happens: what does not match costs no copy and no record.
- * Ports and networks are known at the first segment; the owner only once a process used the socket. */
+/* The common filter, decided where the event happens: what does not match costs no copy and no
+ * record. Ports and networks are known at the first segment; the owner only once a process used the
+ * socket. */
 #pragma once
 
 #include "kernel/bpf.h"
@@ -11,8 +12,7 @@ ALWAYS_INLINE bool filter_ports(u16 local, u16 remote)
 	if (!filter.n_ports)
 		return true;
 	for (u32 i = 0; i < FILTER_PORTS; i++) {
-		if (i < filter.n_ports &&
-		    (filter.ports[i] == local || filter.ports[i] == remote))
+		if (i < filter.n_ports && (filter.ports[i] == local || filter.ports[i] == remote))
 			return true;
 	}
 	return false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who runs now, as an owner: only valid where `current` is the process that acts (system-call hooks),
- * never in packet programs, which run in whatever process the softirq interrupted. */
+/* Who runs now, as an owner: only valid where `current` is the process that acts (system-call
+ * hooks), never in packet programs, which run in whatever process the softirq interrupted. */
 #pragma once
 
 #include "kernel/filter.bpf.h"

@@ -12,9 +12,10 @@
 #define FOLLOW_BURST   (16u << 20)
 
 /*
- * Functions that are not static are verified once, for any arguments, and not again on each path that
- * leads to them: what has loops is here, so that loading takes milliseconds. They may take only the
- * context and numbers, and look their socket up again, which is why the common path is not like this.
+ * Functions that are not static are verified once, for any arguments, and not again on each path
+ * that leads to them: what has loops is here, so that loading takes milliseconds. They may take
+ * only the context and numbers, and look their socket up again, which is why the common path is not
+ * like this.
  */
 ALWAYS_INLINE struct bpf_sock *socket_of(struct __sk_buff *skb)
 {
@@ -23,8 +24,8 @@ ALWAYS_INLINE struct bpf_sock *socket_of(struct __sk_buff *skb)
 	return sk ? bpf_sk_fullsock(sk) : NULL;
 }
 
-/* Bytes from..to of the heads are loaded, which so far ended at `length`: what hole is there now? Two
- * holes count as one, with what lies between: that is rare, and errs towards EX_GAP. */
+/* Bytes from..to of the heads are loaded, which so far ended at `length`: what hole is there now?
+ * Two holes count as one, with what lies between: that is rare, and errs towards EX_GAP. */
 __noinline int heads_hole(struct __sk_buff *skb, u32 length, u32 from, u32 to)
 {
 	struct bpf_sock *sk = socket_of(skb);
@@ -45,7 +46,8 @@ __noinline int heads_hole(struct __sk_buff *skb, u32 length, u32 from, u32 to)
 	return 0;
 }
 
-ALWAYS_INLINE void heads_loaded(struct __sk_buff *skb, const struct heads *h, u32 length, u32 from, u32 to)
+ALWAYS_INLINE void heads_loaded(struct __sk_buff *skb, const struct heads *h, u32 length, u32 from,
+				u32 to)
 {
 	if (from > length || h->hole != h->hole_end) /* nearly never */
 		heads_hole(skb, length, from, to);
@@ -114,7 +116,8 @@ ALWAYS_INLINE void take_request(struct __sk_buff *skb, struct heads *h, u32 offs
 		return; /* its head stands where the rest would go */
 	if (offset) {
 		if (offset < REQUEST_HEAD_MAX)
-			take_piece(skb, from, n > REQUEST_HEAD_MAX - offset ? REQUEST_HEAD_MAX - offset : n,
+			take_piece(skb, from,
+				   n > REQUEST_HEAD_MAX - offset ? REQUEST_HEAD_MAX - offset : n,
 				   offset, 0);
 		return;
 	}
@@ -127,13 +130,15 @@ ALWAYS_INLINE void take_request(struct __sk_buff *skb, struct heads *h, u32 offs
 }
 
 /* The response's head follows the request's, which has ended: 432 bytes serve both. */
-ALWAYS_INLINE void take_response(struct __sk_buff *skb, struct heads *h, u32 offset, u32 from, u32 n)
+ALWAYS_INLINE void take_response(struct __sk_buff *skb, struct heads *h, u32 offset, u32 from,
+				 u32 n)
 {
 	u32 base = h->request, room;
 
 	if (base > REQUEST_HEAD_MAX)
 		return;
-	room = base <= HEADS_MAX - RESPONSE_HEAD_MAX ? RESPONSE_HEAD_MAX : HEADS_MAX - REQUEST_HEAD_MAX;
+	room = base <= HEADS_MAX - RESPONSE_HEAD_MAX ? RESPONSE_HEAD_MAX
+						     : HEADS_MAX - REQUEST_HEAD_MAX;
 	if (offset >= room)
 		return;
 	n = n > room - offset ? room - offset : n;
@@ -180,14 +185,16 @@ ALWAYS_INLINE u32 ends_head(u32 word)
 {
 	u32 differs = word ^ 0x0a0d0a0d, negative = -differs;
 
-	asm volatile("" : "+r"(negative)); /* or the compiler makes it the branch that it must not be */
+	asm volatile(
+		""
+		: "+r"(negative)); /* or the compiler makes it the branch that it must not be */
 	return 1 - ((differs | negative) >> 31);
 }
 
 /*
- * The start of a request whose length differs from that of the last one found single (clients repeat
- * lengths): is it HTTP, and is it more than one request? The end of a head that is not the end of the
- * segment says so, and then the connection is followed from this segment on.
+ * The start of a request whose length differs from that of the last one found single (clients
+ * repeat lengths): is it HTTP, and is it more than one request? The end of a head that is not the
+ * end of the segment says so, and then the connection is followed from this segment on.
  */
 __noinline int look_at_request(struct __sk_buff *skb, u32 len)
 {
@@ -230,8 +237,8 @@ __noinline int look_at_request(struct __sk_buff *skb, u32 len)
 	return 0;
 }
 
-/* Loads what turn_data wants of a segment for the heads: n bytes from `from` on, to `offset` of the head
- * that `what` names. start: a new exchange, whose heads begin anew. */
+/* Loads what turn_data wants of a segment for the heads: n bytes from `from` on, to `offset` of the
+ * head that `what` names. start: a new exchange, whose heads begin anew. */
 __noinline int take_heads(struct __sk_buff *skb, u32 what, u32 offset, u32 from, u32 n)
 {
 	struct bpf_sock *sk = socket_of(skb);
@@ -291,7 +298,8 @@ __noinline int follow_piece(struct __sk_buff *skb, u32 from, u32 n, u64 numbers,
 }
 
 /* What is not copied for want of budget is still told, so that nobody waits for it. */
-ALWAYS_INLINE void follow_skip(struct __sk_buff *skb, struct conn *c, u32 len, u64 numbers, u32 request)
+ALWAYS_INLINE void follow_skip(struct __sk_buff *skb, struct conn *c, u32 len, u64 numbers,
+			       u32 request)
 {
 	struct payload *p = ring_reserve(sizeof(*p));
 
@@ -325,10 +333,12 @@ __noinline int follow_emit(struct __sk_buff *skb, u32 from, u32 len, u64 numbers
 		return 0;
 	}
 	c->budget -= len;
-	for (int i = 0; i < 64; i++) { /* whole pieces first: constants keep the verifier's work small */
+	for (int i = 0; i < 64;
+	     i++) { /* whole pieces first: constants keep the verifier's work small */
 		if (len < done + PAYLOAD_MAX)
 			break;
-		if (follow_piece(skb, from + done, PAYLOAD_MAX, numbers + ((u64)done << 32), request))
+		if (follow_piece(skb, from + done, PAYLOAD_MAX, numbers + ((u64)done << 32),
+				 request))
 			return 0;
 		done += PAYLOAD_MAX;
 	}

@@ -12,14 +12,14 @@ enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16
 
 struct tcp_view {
 	u32 seq, ack;
-	u32 offset; /* of the payload, from the start of the skb's data */
-	u32 len;    /* of the payload */
+	u32 offset;       /* of the payload, from the start of the skb's data */
+	u32 len;          /* of the payload */
 	u16 source, dest; /* host order */
 	u8 flags;
 };
 
-/* Skips IPv6 extension headers (RFC 8200 4) from off, which is behind the fixed header that names next;
- * returns the TCP header's offset, or 0. */
+/* Skips IPv6 extension headers (RFC 8200 4) from off, which is behind the fixed header that names
+ * next; returns the TCP header's offset, or 0. */
 ALWAYS_INLINE u32 ipv6_tcp_offset(struct __sk_buff *skb, u32 off, u8 next)
 {
 	u8 ext[2];
@@ -27,7 +27,8 @@ ALWAYS_INLINE u32 ipv6_tcp_offset(struct __sk_buff *skb, u32 off, u8 next)
 	for (int i = 0; i < 6; i++) {
 		if (next == IPPROTO_TCP)
 			return off;
-		if (next != 0 /* hop-by-hop */ && next != 43 /* routing */ && next != 60 /* options */)
+		if (next != 0 /* hop-by-hop */ && next != 43 /* routing */ &&
+		    next != 60 /* options */)
 			return 0;
 		if (bpf_skb_load_bytes(skb, off, ext, sizeof(ext)))
 			return 0;

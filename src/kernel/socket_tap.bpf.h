@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The socket tap's state: one `conn` for each end, in the storage of its socket, and its heads beside it.
- * Storage goes with the socket, so nothing can be left behind and no table can fill. */
+/* The socket tap's state: one `conn` for each end, in the storage of its socket, and its heads
+ * beside it. Storage goes with the socket, so nothing can be left behind and no table can fill. */
 #pragma once
 
 #include "kernel/owner.bpf.h"
@@ -9,7 +9,8 @@
 #include "kernel/turn.h"
 
 _Static_assert(sizeof(struct conn) <= 184, "conn and the kernel's 72 bytes fill a 256-byte object");
-_Static_assert(sizeof(struct heads) <= 440, "heads and the kernel's 72 bytes fill a 512-byte object");
+_Static_assert(sizeof(struct heads) <= 440,
+	       "heads and the kernel's 72 bytes fill a 512-byte object");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -25,8 +26,8 @@ struct {
 	__type(value, struct heads);
 } heads SEC(".maps");
 
-/* What user space has learned of a connection, by socket cookie: read at the start of a turn, and only
- * while there is any. */
+/* What user space has learned of a connection, by socket cookie: read at the start of a turn, and
+ * only while there is any. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -64,8 +65,8 @@ ALWAYS_INLINE void addr_v4(u64 *out, u32 v4)
 	w[3] = v4;
 }
 
-/* From the socket and never from headers: under DNAT the two directions show different ones. Volatile:
- * a load each, as the verifier takes no pointer arithmetic on a socket. */
+/* From the socket and never from headers: under DNAT the two directions show different ones.
+ * Volatile: a load each, as the verifier takes no pointer arithmetic on a socket. */
 ALWAYS_INLINE void ends_of_bpf_sock(volatile struct bpf_sock *sk, struct ends *e)
 {
 	u32 *l = (u32 *)e->local, *r = (u32 *)e->remote;
@@ -103,8 +104,8 @@ ALWAYS_INLINE void ends_of_sock(const struct sock *sk, struct ends *e)
 	e->pad = 0;
 }
 
-/* Does anybody want this connection? SSH is left out unless asked for, so that a remote terminal does
- * not feed itself. */
+/* Does anybody want this connection? SSH is left out unless asked for, so that a remote terminal
+ * does not feed itself. */
 ALWAYS_INLINE bool tap_wants_ports(u16 local, u16 remote, u32 bytes)
 {
 	if (!ssh_shown && (local == 22 || remote == 22)) {
@@ -114,8 +115,8 @@ ALWAYS_INLINE bool tap_wants_ports(u16 local, u16 remote, u32 bytes)
 	return filter_ports(local, remote);
 }
 
-/* Reserves a record with room for n bytes of heads, in one of three sizes, as a reserve wants a constant;
- * copies the committed heads. */
+/* Reserves a record with room for n bytes of heads, in one of three sizes, as a reserve wants a
+ * constant; copies the committed heads. */
 ALWAYS_INLINE struct exchange *tap_reserve(const struct heads *h, u32 n)
 {
 	struct exchange *x;

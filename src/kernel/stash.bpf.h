@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* First bytes that arrive on a listener, before the connection's own socket exists: TCP_DEFER_ACCEPT,
- * Fast Open, a lost or delayed third ACK, SYN cookies. They wait here for the child to claim them. */
+/* First bytes that arrive on a listener, before the connection's own socket exists:
+ * TCP_DEFER_ACCEPT, Fast Open, a lost or delayed third ACK, SYN cookies. They wait here for the
+ * child to claim them. */
 #pragma once
 
 #include "kernel/payload.bpf.h"
@@ -12,7 +13,8 @@ struct stashed {
 	u8 b[REQUEST_HEAD_MAX];
 };
 
-/* Least recently used, as a listener's bytes may be an attacker's: what no child claims is counted. */
+/* Least recently used, as a listener's bytes may be an attacker's: what no child claims is counted.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);

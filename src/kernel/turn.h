@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The turn engine: TCP segments in, exchanges out. It works on sequence numbers, never on packet counts,
- * so reordering, retransmission and segmentation do not change a row. It compiles for BPF and natively:
- * unit tests, fuzzers and capture files run the very code that runs in the kernel.
+ * The turn engine: TCP segments in, exchanges out. It works on sequence numbers, never on packet
+ * counts, so reordering, retransmission and segmentation do not change a row. It compiles for BPF
+ * and natively: unit tests, fuzzers and capture files run the very code that runs in the kernel.
  *
  * The including file defines `struct turn_lock` (empty where nothing can run at the same time).
- * Functions that say "locked" are called with it held: ingress runs before TCP takes the socket lock and
- * egress under it, so two CPUs can be inside one connection.
+ * Functions that say "locked" are called with it held: ingress runs before TCP takes the socket
+ * lock and egress under it, so two CPUs can be inside one connection.
  */
 #pragma once
 
@@ -24,17 +24,17 @@ enum phase {
 };
 
 enum conn_mode {
-	CONN_SEQ = 1 << 0,    /* next[] is known */
-	CONN_MIDWAY = 1 << 1, /* older than the tap, and no exchange has started since */
-	CONN_HTTP = 1 << 2,   /* the last request began with an HTTP method */
-	CONN_FOLLOW = 1 << 3, /* emit its payload too */
-	CONN_PASS = 1 << 4,   /* the owner matches the filter */
-	CONN_LOCAL = 1 << 5,  /* a requester on loopback: the responder's end keeps the heads */
+	CONN_SEQ = 1 << 0,     /* next[] is known */
+	CONN_MIDWAY = 1 << 1,  /* older than the tap, and no exchange has started since */
+	CONN_HTTP = 1 << 2,    /* the last request began with an HTTP method */
+	CONN_FOLLOW = 1 << 3,  /* emit its payload too */
+	CONN_PASS = 1 << 4,    /* the owner matches the filter */
+	CONN_LOCAL = 1 << 5,   /* a requester on loopback: the responder's end keeps the heads */
 	CONN_COUNTED = 1 << 6, /* a stream for good: user space said so */
 };
 
-/* Overlaps raise `overlaps` by two and clean turns lower it by one: past this the connection is not one
- * of requests and answers in turn. */
+/* Overlaps raise `overlaps` by two and clean turns lower it by one: past this the connection is not
+ * one of requests and answers in turn. */
 #define OVERLAPS_STREAM 8
 
 /* A stream that has been quiet for so long may go back to turns. */
@@ -43,12 +43,13 @@ enum conn_mode {
 /* A jump over more than this is not a lost segment but a connection that was joined midway. */
 #define GAP_MAX (16u << 20)
 
-/* State of one end. It must stay within 184 bytes: with the kernel's 72 bytes of element header it fills
- * one 256-byte slab object exactly. */
+/* State of one end. It must stay within 184 bytes: with the kernel's 72 bytes of element header it
+ * fills one 256-byte slab object exactly. */
 struct conn {
 	struct turn_lock lock;
 	u8 role, phase, mode, overlaps;
-	u32 next[2]; /* the sequence number after the last byte seen: [0] requester's, [1] responder's */
+	u32 next[2];          /* the sequence number after the last byte seen: [0] requester's, [1]
+				 responder's */
 	u64 request_first_ns; /* while connecting: when the SYN was sent */
 	u64 request_last_ns;
 	u64 response_first_ns, response_last_ns;
@@ -56,15 +57,16 @@ struct conn {
 	u64 request_bytes, response_bytes;
 	u32 join_seq, join_ack;
 	u32 response_seq; /* first of the response turn */
-	u32 number;	  /* exchanges started */
+	u32 number;       /* exchanges started */
 	u32 retransmits;
 	u32 connect_us;
 	u32 first_seq, first_ack; /* the connection's first sequence numbers: both ends know them */
 	u32 single_len; /* length of the last request segment that held one message only */
-	u32 budget;	/* bytes of payload that may still be emitted */
+	u32 budget;     /* bytes of payload that may still be emitted */
 	u16 flags;
-	u16 crossed; /* low half of next[1] at the last crossing: a burst that crosses counts once */
-	u32 swept;	/* last activity at the last snapshot, in us */
+	u16 crossed; /* low half of next[1] at the last crossing: a burst that crosses counts once
+		      */
+	u32 swept;   /* last activity at the last snapshot, in us */
 	u32 answer_ack; /* what the last response segment acknowledged */
 	u8 tail[TAIL_LEN];
 	struct owner owner;
@@ -80,12 +82,17 @@ struct heads {
 
 struct segment {
 	u32 seq, ack, len; /* of the payload */
-	bool request;	   /* requester to responder */
+	bool request;      /* requester to responder */
 	bool egress;
 	u64 now;
 };
 
-enum take { TAKE_NOTHING, TAKE_REQUEST = 1, TAKE_RESPONSE = 2, TAKE_START = 4 /* heads begin anew */ };
+enum take {
+	TAKE_NOTHING,
+	TAKE_REQUEST = 1,
+	TAKE_RESPONSE = 2,
+	TAKE_START = 4 /* heads begin anew */
+};
 
 /* What the caller is to load for the heads: len bytes of the segment from `skip` go to offset. */
 struct head_take {
@@ -112,8 +119,9 @@ ALWAYS_INLINE bool turn_flips(const struct conn *c, const struct segment *s)
 }
 
 /*
- * Did it cross the response on its way: sent before all of the response was seen, or after a response
- * that was sent before all of the request was? Told by what segments acknowledge, which both ends see.
+ * Did it cross the response on its way: sent before all of the response was seen, or after a
+ * response that was sent before all of the request was? Told by what segments acknowledge, which
+ * both ends see.
  */
 ALWAYS_INLINE bool turn_crosses(const struct conn *c, const struct segment *s)
 {
@@ -166,8 +174,8 @@ ALWAYS_INLINE void turn_overlap(struct conn *c, bool overlap)
 	}
 }
 
-/* Locked. What of the segment belongs to the head of its turn; bytes that were seen before are taken
- * again, as a retransmission may be cut anew and fill a hole with its start. */
+/* Locked. What of the segment belongs to the head of its turn; bytes that were seen before are
+ * taken again, as a retransmission may be cut anew and fill a hole with its start. */
 ALWAYS_INLINE void turn_head(const struct conn *c, const struct segment *s, struct head_take *t)
 {
 	s32 max = s->request ? REQUEST_HEAD_MAX : RESPONSE_HEAD_MAX;
@@ -185,7 +193,8 @@ ALWAYS_INLINE void turn_head(const struct conn *c, const struct segment *s, stru
 }
 
 /* Locked. The requester's new bytes. */
-ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fresh, struct head_take *t)
+ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fresh,
+				struct head_take *t)
 {
 	if (c->phase == PHASE_IDLE) {
 		turn_start(c, s->now);
@@ -204,7 +213,8 @@ ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fre
 }
 
 /* Locked. The responder's new bytes. */
-ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fresh, struct head_take *t)
+ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fresh,
+				 struct head_take *t)
 {
 	if (c->phase == PHASE_IDLE) { /* it speaks first: an exchange without a request */
 		turn_start(c, s->now);
@@ -226,8 +236,8 @@ ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fr
 	c->answer_ack = s->ack;
 }
 
-/* Locked. A segment none of whose bytes are new: on egress a retransmission; on ingress a duplicate, or
- * the late filling of a hole, whose bytes the head may still lack. */
+/* Locked. A segment none of whose bytes are new: on egress a retransmission; on ingress a
+ * duplicate, or the late filling of a hole, whose bytes the head may still lack. */
 ALWAYS_INLINE void turn_old(struct conn *c, const struct segment *s, struct head_take *t)
 {
 	if (s->egress)
@@ -243,7 +253,8 @@ ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct hea
 	u32 end = s->seq + s->len;
 	s32 ahead, fresh;
 
-	if (!(c->mode & CONN_SEQ)) { /* data on a SYN, or a first sight without the socket's own numbers */
+	if (!(c->mode &
+	      CONN_SEQ)) { /* data on a SYN, or a first sight without the socket's own numbers */
 		c->next[d] = s->seq;
 		c->next[!d] = s->ack;
 		c->first_seq = c->next[0];
@@ -298,9 +309,10 @@ ALWAYS_INLINE void turn_copy(const struct conn *c, struct exchange *x, u8 end)
 }
 
 /*
- * Locked. Ends the exchange that is going on (or, for END_SWEEP, takes a snapshot of it) and writes it
- * to x, which may be NULL where there is no room for a record. False: there was none to end, and what x
- * holds means nothing. The caller fills in head lengths, addresses, times and numbers of the socket.
+ * Locked. Ends the exchange that is going on (or, for END_SWEEP, takes a snapshot of it) and writes
+ * it to x, which may be NULL where there is no room for a record. False: there was none to end, and
+ * what x holds means nothing. The caller fills in head lengths, addresses, times and numbers of the
+ * socket.
  */
 ALWAYS_INLINE bool turn_end(struct conn *c, struct exchange *x, u8 end)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* The session's contact with the kernel: load an object, choose rungs, attach, detach.
- * Whatever is attached is a link held by a descriptor, so a killed tapline leaves nothing behind. */
+ * Whatever is attached is a link held by a descriptor, so a killed tapline leaves nothing behind.
+ */
 #include <bpf/bpf.h>
 
 #include "base/log.h"
@@ -27,8 +28,9 @@ int session_check_needs(struct session *s)
 		return 0;
 	feature_lacking_caps(&b);
 	if (b.len && missing == &feature_texts[FEATURE_ROOT])
-		return session_fail(s, -EPERM, "this needs %.*s: run it with sudo", (int)b.len, b.p);
-	return session_fail(s, -ENOTSUP, "%s %s", missing->missing, missing->instead);
+		return session_fail(s, -EPERM, "this needs %.*s: run it with sudo", (int)b.len,
+				    b.p);
+	return session_fail(s, -ENOTSUP, "%s; %s", missing->missing, missing->instead);
 }
 
 static int on_record(void *arg, void *data, size_t size)
@@ -71,10 +73,11 @@ int session_load(struct session *s, struct bpf_object_skeleton *skeleton, void *
 	s->destroy = destroy;
 	r = bpf_object__load_skeleton(skeleton);
 	if (r)
-		return session_fail(s, r,
-				    "the kernel refused the BPF programs (%s): run 'tapline doctor', or "
-				    "again with -v for the verifier's log",
-				    strerror(-r));
+		return session_fail(
+			s, r,
+			"the kernel refused the BPF programs (%s): run 'tapline doctor', or "
+			"again with -v for the verifier's log",
+			strerror(-r));
 	s->counters_fd = bpf_object__find_map_fd_by_name(obj, "counters");
 	ring = bpf_object__find_map_fd_by_name(obj, "ring");
 	if (ring < 0)
@@ -141,11 +144,13 @@ int session_attach(struct session *s)
 {
 	struct bpf_program *p;
 
-	bpf_object__for_each_program(p, *s->skeleton->obj) {
+	bpf_object__for_each_program(p, *s->skeleton->obj)
+	{
 		struct bpf_link *link;
 
 		/* Iterators and socket filters want an argument, which only the tool has. */
-		if (!bpf_program__autoload(p) || bpf_program__type(p) == BPF_PROG_TYPE_SOCKET_FILTER ||
+		if (!bpf_program__autoload(p) ||
+		    bpf_program__type(p) == BPF_PROG_TYPE_SOCKET_FILTER ||
 		    bpf_program__expected_attach_type(p) == BPF_TRACE_ITER)
 			continue;
 		if (bpf_program__type(p) == BPF_PROG_TYPE_TRACEPOINT)
@@ -155,7 +160,8 @@ int session_attach(struct session *s)
 		else
 			link = bpf_program__attach(p);
 		if (!link)
-			return session_fail(s, -errno, "cannot attach %s (%s): run 'tapline doctor'",
+			return session_fail(s, -errno,
+					    "cannot attach %s (%s): run 'tapline doctor'",
 					    bpf_program__section_name(p), strerror(errno));
 		log_info("attached %s to %s", bpf_program__name(p), bpf_program__section_name(p));
 		if (session_own_link(s, link))

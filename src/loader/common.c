@@ -60,7 +60,8 @@ static int parse_net(void *conf, const char *arg, const char **why)
 const struct opt common_opts[] = {
 	{'o', "output", "FORMAT", OPT_CHOICE, 0, offsetof(struct common, format),
 	 .choices = formats, .help = "how rows are written: table, json (an object a line) or csv"},
-	{0, "json", NULL, OPT_FLAG, 0, offsetof(struct common, json), .help = "the same as -o json"},
+	{0, "json", NULL, OPT_FLAG, 0, offsetof(struct common, json),
+	 .help = "the same as -o json"},
 	{'d', "duration", "SECONDS", OPT_UINT, 0, offsetof(struct common, duration), .min = 1,
 	 .max = 1000000000, .help = "end after so many seconds"},
 	{'n', "rows", "ROWS", OPT_UINT, 0, offsetof(struct common, rows), .min = 1,
@@ -74,11 +75,13 @@ const struct opt common_opts[] = {
 	{0, "net", "CIDR", OPT_CALL, 0, 0, .parse = parse_net,
 	 .help = "only addresses in this network, local or remote: 10.0.0.0/8, fe80::/10, ::1"},
 	{0, "container", "NAME", OPT_TEXT, 0, offsetof(struct common, container),
-	 .help = "only processes of this container: its name, id (4 digits or more) or systemd unit"},
+	 .help = "only processes of this container: its name, id (4 digits or more) or systemd "
+		 "unit"},
 	{0, "fields", "A,B,C", OPT_LIST, OPT_COMMA, offsetof(struct common, fields),
 	 .help = "these columns, in this order"},
 	{0, "where", "EXPR", OPT_LIST, 0, offsetof(struct common, where),
-	 .help = "only rows for which FIELD OP VALUE holds; OP is == != < <= > >= ~ !~; all given must "
+	 .help = "only rows for which FIELD OP VALUE holds; OP is == != < <= > >= ~ !~; all given "
+		 "must "
 		 "hold"},
 	{'v', "verbose", NULL, OPT_FLAG, 0, offsetof(struct common, verbose),
 	 .help = "say what was attached where, and the verifier's log on failure"},

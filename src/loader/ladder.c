@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* The ladders of hooks behind `tapline requests`: for each job, the best program that loads is
- * taken. tp_btf before fexit before kprobe: cheaper, more stable, and some kernels have neither of
- * the last. */
+ * taken. tp_btf before fexit: cheaper, more stable, and some kernels refuse the last. There is no
+ * kprobe rung: such a program cannot reach socket storage. */
 #include "loader/ladder.h"
 
 /* sock_send_length exists from 6.3. Before 6.5 sendfile and splice went by tcp_sendpage, past
- * tcp_sendmsg. A kprobe program cannot reach socket storage: it writes a hash by socket. */
+ * tcp_sendmsg. */
 const struct rung ladder_send[] = {
 	{"owner_send_tp", "tp_btf/sock_send_length", NULL},
 	{"owner_send_fexit", "fexit/tcp_sendmsg",
 	 "owners that only ever send by sendfile or splice, on kernels before 6.5"},
-	{"owner_send_kprobe", "kprobe/tcp_sendmsg",
-	 "owners that only ever send by sendfile or splice, on kernels before 6.5, and owners of "
-	 "sockets beyond the size of a hash table"},
 	{NULL, NULL, NULL},
 };
 
@@ -20,8 +17,6 @@ const struct rung ladder_send[] = {
  * sock_recv_length misses. */
 const struct rung ladder_read[] = {
 	{"owner_read_tp", "tp_btf/tcp_rcv_space_adjust", NULL},
-	{"owner_read_kprobe", "kprobe/tcp_rcv_space_adjust",
-	 "owners and read times of sockets beyond the size of a hash table"},
 	{NULL, NULL, NULL},
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* The one loop of a run: ring, timer, signals and outputs, in a single thread.
- * The ring is drained on a timer; the kernel wakes the loop early only when the ring is half full. */
+ * The ring is drained on a timer; the kernel wakes the loop early only when the ring is half full.
+ */
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>

@@ -3,8 +3,10 @@
  * Every subcommand goes this way, so none can forget a part of it. */
 #include "loader/session.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -122,7 +124,7 @@ int session_group(struct session *s, const struct row *row)
 
 /* The columns to show: --fields, else what the table shows, else all. 0 or -EINVAL, said. */
 static int choose_fields(struct session *s, const struct schema *schema, uint64_t extra,
-			 uint8_t *fields, unsigned *n)
+			 uint64_t hidden, uint8_t *fields, unsigned *n)
 {
 	const struct opt_list *asked = &s->common.fields;
 	bool table = output_kinds[s->common.format] == output_kinds[0];
@@ -136,28 +138,30 @@ static int choose_fields(struct session *s, const struct schema *schema, uint64_
 			names[k] = schema->columns[k].name;
 		near = opt_nearest(asked->v[i], names, schema->n);
 		if (c < 0)
-			return session_fail(s, -EINVAL,
-					    "--fields: there is no column '%s'%s%s%s; --help lists them",
-					    asked->v[i], near ? ", did you mean '" : "", near ? near : "",
-					    near ? "'" : "");
+			return session_fail(
+				s, -EINVAL,
+				"--fields: there is no column '%s'%s%s%s; --help lists them",
+				asked->v[i], near ? ", did you mean '" : "", near ? near : "",
+				near ? "'" : "");
 		fields[(*n)++] = (uint8_t)c;
 	}
 	for (unsigned i = 0; !asked->n && i < schema->n; i++) {
 		unsigned flags = schema->columns[i].flags;
 		bool shown = table ? flags & COLUMN_SHOWN : !(flags & COLUMN_EXTRA);
 
-		if (shown || extra & 1ull << i)
+		if ((shown && !(hidden & 1ull << i)) || extra & 1ull << i)
 			fields[(*n)++] = (uint8_t)i;
 	}
 	return 0;
 }
 
-int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra)
+int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra,
+		       uint64_t hidden)
 {
 	uint8_t fields[OPT_LIST_MAX > 64 ? OPT_LIST_MAX : 64];
 	struct output *o = NULL;
 	unsigned n;
-	int r = choose_fields(s, schema, extra, fields, &n);
+	int r = choose_fields(s, schema, extra, hidden, fields, &n);
 
 	if (r)
 		return r;
@@ -181,8 +185,8 @@ static int parse_where(struct session *s)
 		int r = where_parse(&s->where[i], s->schema, list->v[i], &at, &why);
 
 		if (r)
-			return session_fail(s, -EINVAL, "--where: %s\n  %s\n  %*s^", why, list->v[i],
-					    (int)at, "");
+			return session_fail(s, -EINVAL, "--where: %s\n  %s\n  %*s^", why,
+					    list->v[i], (int)at, "");
 		s->n_where++;
 	}
 	return 0;
@@ -210,8 +214,7 @@ static int resolve_filter(struct session *s)
 static int parse_options(struct session *s, int argc, char **argv)
 {
 	const struct tool *t = s->tool;
-	struct opt_set sets[] = {{t->manual.opts, s->conf, NULL},
-				 {common_opts, &s->common, NULL}};
+	struct opt_set sets[] = {{t->manual.opts, s->conf, NULL}, {common_opts, &s->common, NULL}};
 	bool own = t->manual.opts != NULL;
 	char text[512];
 	struct buf err = BUF_ON(text);
@@ -263,7 +266,8 @@ static void say_ready(const struct session *s)
 		close((int)n);
 	}
 	if (s->ring && isatty(STDERR_FILENO))
-		(void)fprintf(stderr, "tapline %s is watching; Ctrl-C ends it\n", s->tool->manual.name);
+		(void)fprintf(stderr, "tapline %s is watching; Ctrl-C ends it\n",
+			      s->tool->manual.name);
 }
 
 static int run(struct session *s)
@@ -273,7 +277,7 @@ static int run(struct session *s)
 	if (!r)
 		r = session_check_needs(s);
 	if (!r && s->schema)
-		r = session_set_schema(s, s->schema, 0);
+		r = session_set_schema(s, s->schema, 0, 0);
 	if (!r && s->schema)
 		r = parse_where(s);
 	if (!r)
@@ -281,6 +285,10 @@ static int run(struct session *s)
 	feature_done();
 	if (r)
 		return r;
+	(void)malloc_trim(
+		0); /* loading takes some MB for the kernel's types, and running does not */
+	/* A reader that comes late loses records. It runs little, but when it is due. */
+	(void)setpriority(PRIO_PROCESS, 0, -10);
 	if (!s->ring && !s->tool->tick)
 		return output_flush(s->output, true) == -EPIPE ? 0 : s->error;
 	r = session_loop_open(s);

@@ -11,10 +11,10 @@
 /* ---- options that every subcommand takes (loader/common.c) ---- */
 
 struct common {
-	uint64_t format;   /* index in output_kinds */
+	uint64_t format; /* index in output_kinds */
 	bool json;
 	uint64_t duration; /* seconds, 0: until told */
-	uint64_t rows;	   /* 0: no limit */
+	uint64_t rows;     /* 0: no limit */
 	uint64_t pid;
 	struct filter filter; /* the session puts pid and --container into it too */
 	const char *container;
@@ -36,13 +36,14 @@ void *session_state(struct session *s);
 const struct filter *session_filter(const struct session *s);
 
 /*
- * Takes a skeleton over (freed with the session through destroy), loads it, and finds its maps `ring`
- * and `counters`. Programs named in a ladder (below) but not chosen must be set before.
- * 0 or -errno; what failed has been said.
+ * Takes a skeleton over (freed with the session through destroy), loads it, and finds its maps
+ * `ring` and `counters`. Programs named in a ladder (below) but not chosen must be set before. 0 or
+ * -errno; what failed has been said.
  */
 int session_load(struct session *s, struct bpf_object_skeleton *skeleton, void *skel,
 		 void (*destroy)(void *skel));
-#define SESSION_LOAD(s, k, name) session_load((s), (k)->skeleton, (k), (void (*)(void *))name##__destroy)
+#define SESSION_LOAD(s, k, name)                                                                   \
+	session_load((s), (k)->skeleton, (k), (void (*)(void *))name##__destroy)
 
 /* Rungs of one hook, best first; programs that the kernel cannot attach are not loaded. */
 struct rung {
@@ -54,8 +55,8 @@ struct rung {
  * Returns its index, or -ENOTSUP when there is none. */
 int session_choose(struct session *s, struct bpf_object *obj, const struct rung *ladder);
 
-/* Attaches every loaded program by its section: cgroup programs to the root of cgroup v2, the rest as
- * libbpf does. 0 or -errno, said. */
+/* Attaches every loaded program by its section: cgroup programs to the root of cgroup v2, the rest
+ * as libbpf does. 0 or -errno, said. */
 int session_attach(struct session *s);
 /* A link or descriptor that the session closes at the end. */
 int session_own_link(struct session *s, struct bpf_link *link);
@@ -67,9 +68,11 @@ int session_row(struct session *s, const struct row *row);
 int session_group(struct session *s, const struct row *row);
 /* The first half of session_row: does the row pass every --where? */
 bool session_where(const struct session *s, const struct row *row);
-/* Opens the output for another schema than the manual's (grouped rows), or with the extra columns of
- * this mask (bit i: column i); before the first row. 0 or -errno, said. */
-int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra);
+/* Opens the output for another schema than the manual's (grouped rows), or with these extra columns
+ * and without those hidden ones (bit i: column i), --fields aside; before the first row. 0 or
+ * -errno, said. */
+int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra,
+		       uint64_t hidden);
 /* The columns that the output or a --where asks for, as a mask. */
 uint64_t session_columns(const struct session *s);
 /* Takes what is in the ring now. 0, or what a handler returned. */
@@ -85,7 +88,7 @@ uint64_t session_counter(const struct session *s, enum counter c);
 uint64_t session_started(const struct session *s); /* CLOCK_MONOTONIC ns */
 
 /* A line of the ledger: for a tool's ledger callback. */
-void ledger_line(struct buf *out, const char *name, uint64_t value, const char *help);
+void ledger_line(struct buf *b, const char *name, uint64_t value, const char *help);
 
 /* One sentence on standard error with the next step; returns error. */
 int session_fail(struct session *s, int error, const char *format, ...) PRINTF_LIKE(3, 4);

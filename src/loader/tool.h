@@ -6,7 +6,8 @@
  *   2. one line TOOL(NAME) in src/tools.list;
  *   3. src/tools/NAME/test.py, its end-to-end test.
  * Help, man page, completion and the README's table come from `manual`; docs/ADDING-A-TOOL.md walks
- * through `hello`. The session owns the loop, signals, ring and outputs: a tool declares and handles.
+ * through `hello`. The session owns the loop, signals, ring and outputs: a tool declares and
+ * handles.
  */
 #pragma once
 
@@ -17,12 +18,12 @@ struct session;
 
 /* What a tool cannot run without; checked before open, and said in one sentence. */
 enum need {
-	NEED_ROOT = 1 << 0,	/* the capabilities that loading takes */
-	NEED_BTF = 1 << 1,	/* /sys/kernel/btf/vmlinux */
-	NEED_RINGBUF = 1 << 2,	/* BPF_MAP_TYPE_RINGBUF, 5.8 */
-	NEED_CGROUP2 = 1 << 3,	/* cgroup v2; mounted privately where it is not mounted */
-	NEED_STORAGE = 1 << 4,	/* socket storage reachable from tracing programs, 5.11 */
-	NEED_NET_RAW = 1 << 5,	/* AF_PACKET sockets */
+	NEED_ROOT = 1 << 0,    /* the capabilities that loading takes */
+	NEED_BTF = 1 << 1,     /* /sys/kernel/btf/vmlinux */
+	NEED_RINGBUF = 1 << 2, /* BPF_MAP_TYPE_RINGBUF, 5.8 */
+	NEED_CGROUP2 = 1 << 3, /* cgroup v2; mounted privately where it is not mounted */
+	NEED_STORAGE = 1 << 4, /* socket storage reachable from tracing programs, 5.11 */
+	NEED_NET_RAW = 1 << 5, /* AF_PACKET sockets */
 };
 
 /* One kind of record: its least size, and what to do with it. */
@@ -35,12 +36,13 @@ struct record_handler {
 struct tool {
 	struct manual manual;
 	unsigned needs;
-	size_t conf_size;	/* of the struct that manual.opts write into, zeroed first */
+	size_t conf_size;         /* of the struct that manual.opts write into, zeroed first */
 	const void *conf_default; /* copied into it, or NULL */
-	bool no_common_filter;	/* --pid, --port and so on make no sense here (doctor) */
+	bool no_common_filter;    /* --pid, --port and so on make no sense here (doctor) */
 
-	/* Opens skeletons, sets read-only data, loads and attaches by way of the session. 0 or -errno
-	 * with the sentence said by session_fail. A tool without a kernel side does its whole job. */
+	/* Opens skeletons, sets read-only data, loads and attaches by way of the session. 0 or
+	 * -errno with the sentence said by session_fail. A tool without a kernel side does its
+	 * whole job. */
 	int (*open)(struct session *s, void *conf);
 	const struct record_handler *records; /* by record kind */
 	unsigned n_records;

@@ -48,22 +48,24 @@ static unsigned total_width(const struct table *t)
 	return sum;
 }
 
-static unsigned least_width(const struct column *c)
+/* percent of what the column asks for; 0: as little as still says something. */
+static unsigned least_width(const struct column *c, unsigned percent)
 {
-	if (!(c->flags & (COLUMN_GROWS | COLUMN_SHRINKS)))
-		return UINT_MAX;
+	if (percent)
+		return MAX((unsigned)text_columns(text_of(c->title)), c->width * percent / 100);
+
 	return MAX((unsigned)text_columns(text_of(c->title)), (unsigned)LEAST_TEXT);
 }
 
 /* One column of a kind narrower: the widest that can still give. Whether there was one. */
-static bool shrink(struct table *t, const struct schema *s, unsigned kind)
+static bool shrink(struct table *t, const struct schema *s, unsigned kind, unsigned percent)
 {
 	struct place *widest = NULL;
 
 	for (unsigned i = 0; i < t->n; i++) {
 		struct place *p = &t->place[i];
 		if (s->columns[p->field].flags & kind &&
-		    p->width > least_width(&s->columns[p->field]) &&
+		    p->width > least_width(&s->columns[p->field], percent) &&
 		    (!widest || p->width > widest->width))
 			widest = p;
 	}
@@ -100,11 +102,15 @@ static bool spare(struct table *t, const struct schema *s)
 	return false;
 }
 
-/* Columns are dropped from the right only when nothing else helps. */
+/* Narrower text is better than a column less, up to a point. Columns that cannot be spared are
+ * dropped, from the right, only when nothing else helps. */
 static void fit(struct table *t, const struct schema *s, unsigned width)
 {
 	while (total_width(t) > width) {
-		if (spare(t, s) || shrink(t, s, COLUMN_SHRINKS) || shrink(t, s, COLUMN_GROWS))
+		if (shrink(t, s, COLUMN_SHRINKS, 67) || shrink(t, s, COLUMN_GROWS, 67) ||
+		    spare(t, s) || shrink(t, s, COLUMN_GROWS, 45) ||
+		    shrink(t, s, COLUMN_SHRINKS, 50) ||
+		    shrink(t, s, COLUMN_SHRINKS | COLUMN_GROWS, 0))
 			continue;
 		if (t->n == 1) {
 			t->place[0].width = width;

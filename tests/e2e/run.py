@@ -63,7 +63,7 @@ def discover(words):
 def run_here(path, name):
     """The child's side: one test, then nothing of it is left."""
     lib.become_subreaper()
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     status = 0
     try:
         getattr(load(path), name)()
@@ -138,6 +138,7 @@ def main():
     if os.geteuid() != 0:
         sys.exit("the end-to-end tests load BPF programs: run them as root")
     lib.become_subreaper()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the test too, and its leftovers
     words = []
     together = [t for t in tests if not t.alone] if options.j > 1 else []
     with concurrent.futures.ThreadPoolExecutor(max(options.j, 1)) as pool:

@@ -5,7 +5,8 @@
 
 #include "tools/hello/hello.h"
 
-/* The part of struct trace_event_raw_sys_exit that is read; it begins with 8 bytes of common fields. */
+/* The part of struct trace_event_raw_sys_exit that is read; it begins with 8 bytes of common
+ * fields. */
 struct sys_exit {
 	u64 common;
 	s64 id;

@@ -56,24 +56,31 @@ static int hello_open(struct session *s, void *conf)
 }
 
 const struct tool tool_hello = {
-	.manual = {
-		.name = "hello",
-		.brief = "print the process name and pid at each accept",
-		.operands = "",
-		.about = "The smallest complete tool, and the one that docs/ADDING-A-TOOL.md walks "
-			 "through: a line for each connection that a process accepts by accept(2) or "
-			 "accept4(2).",
-		.schema = &schema,
-		.examples = (const struct example[]){
-			{"tapline hello", "every accept on this host"},
-			{"tapline hello -p 1234 -n 10", "the next ten accepts of process 1234"},
-			{NULL, NULL},
+	.manual =
+		{
+			.name = "hello",
+			.brief = "print the process name and pid at each accept",
+			.operands = "",
+			.about = "The smallest complete tool, and the one that "
+				 "docs/ADDING-A-TOOL.md walks "
+				 "through: a line for each connection that a process accepts by "
+				 "accept(2) or "
+				 "accept4(2).",
+			.schema = &schema,
+			.examples =
+				(const struct example[]){
+					{"tapline hello", "every accept on this host"},
+					{"tapline hello -p 1234 -n 10",
+					 "the next ten accepts of process 1234"},
+					{NULL, NULL},
+				},
+			.overhead = "Two tracepoint programs, which run when accept returns and at "
+				    "no other "
+				    "time.",
+			.limits = "Accepts by io_uring are not system calls and are not seen; "
+				  "--port and "
+				  "--net do not apply, as the address is not looked at.",
 		},
-		.overhead = "Two tracepoint programs, which run when accept returns and at no other "
-			    "time.",
-		.limits = "Accepts by io_uring are not system calls and are not seen; --port and "
-			  "--net do not apply, as the address is not looked at.",
-	},
 	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF,
 	.open = hello_open,
 	.records = records,

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Exchanges that one end alone saw although both are on this host. The ends of a connection that turns
- * out to be a stream may cut its beginning at different bytes: its row has them, theirs would be double. */
+/* Exchanges that one end alone saw although both are on this host. The ends of a connection that
+ * turns out to be a stream may cut its beginning at different bytes: its row has them, theirs would
+ * be double. */
 #include <uthash.h>
 
 #include "tools/requests/requests.h"
 
-#define ALONE_MAX 512 /* connections */
+#define ALONE_MAX  512 /* connections */
 #define OF_ONE_MAX 64  /* exchanges of one of them */
 
 struct alone {

@@ -5,11 +5,22 @@
 #include "call/group.h"
 #include "tools/requests/requests.h"
 
-#define GROUPS_MAX  16384
-#define BY_MAX	    8
-#define BY_KEY_MAX  4096
+#define GROUPS_MAX 16384
+#define BY_MAX     8
+#define BY_KEY_MAX 4096
 
-enum sum { SUM_CALLS, SUM_RATE, SUM_ERRORS, SUM_P50, SUM_P90, SUM_P99, SUM_MAX, SUM_SENT, SUM_RECEIVED, SUMS };
+enum sum {
+	SUM_CALLS,
+	SUM_RATE,
+	SUM_ERRORS,
+	SUM_P50,
+	SUM_P90,
+	SUM_P99,
+	SUM_MAX,
+	SUM_SENT,
+	SUM_RECEIVED,
+	SUMS
+};
 
 struct by_row {
 	struct row row;
@@ -26,16 +37,16 @@ static const struct column sum_columns[SUMS] = {
 		      COLUMN_SHOWN, .help = "calls a second"},
 	[SUM_ERRORS] = {"errors", "ERRORS", COL_UINT, UNIT_NONE, offsetof(struct by_row, errors), 7,
 			COLUMN_SHOWN, .help = "status 500 or more, unanswered or reset"},
-	[SUM_P50] = {"p50_us", "P50", COL_UINT, UNIT_US, offsetof(struct by_row, p50), 7, COLUMN_SHOWN,
-		     .help = "median of total_us, within 1%"},
-	[SUM_P90] = {"p90_us", "P90", COL_UINT, UNIT_US, offsetof(struct by_row, p90), 7, COLUMN_SHOWN,
-		     .help = "90th percentile, within 1%"},
-	[SUM_P99] = {"p99_us", "P99", COL_UINT, UNIT_US, offsetof(struct by_row, p99), 7, COLUMN_SHOWN,
-		     .help = "99th percentile, within 1%"},
-	[SUM_MAX] = {"max_us", "MAX", COL_UINT, UNIT_US, offsetof(struct by_row, max), 7, COLUMN_SHOWN,
-		     .help = "the longest"},
-	[SUM_SENT] = {"request_bytes", "SENT", COL_UINT, UNIT_BYTES, offsetof(struct by_row, sent), 8,
-		      COLUMN_SHOWN, .help = "TCP payload of the requests"},
+	[SUM_P50] = {"p50_us", "P50", COL_UINT, UNIT_US, offsetof(struct by_row, p50), 7,
+		     COLUMN_SHOWN, .help = "median of total_us, within 1%"},
+	[SUM_P90] = {"p90_us", "P90", COL_UINT, UNIT_US, offsetof(struct by_row, p90), 7,
+		     COLUMN_SHOWN, .help = "90th percentile, within 1%"},
+	[SUM_P99] = {"p99_us", "P99", COL_UINT, UNIT_US, offsetof(struct by_row, p99), 7,
+		     COLUMN_SHOWN, .help = "99th percentile, within 1%"},
+	[SUM_MAX] = {"max_us", "MAX", COL_UINT, UNIT_US, offsetof(struct by_row, max), 7,
+		     COLUMN_SHOWN, .help = "the longest"},
+	[SUM_SENT] = {"request_bytes", "SENT", COL_UINT, UNIT_BYTES, offsetof(struct by_row, sent),
+		      8, COLUMN_SHOWN, .help = "TCP payload of the requests"},
 	[SUM_RECEIVED] = {"response_bytes", "RECEIVED", COL_UINT, UNIT_BYTES,
 			  offsetof(struct by_row, received), 8, COLUMN_SHOWN,
 			  .help = "TCP payload of the responses"},
@@ -62,16 +73,19 @@ static int add_key(struct by *b, const char *name)
 	if (c < 0)
 		return session_fail(b->r->session, -EINVAL,
 				    "--by: there is no column '%s'%s%s%s; --help lists them", name,
-				    near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
+				    near ? ", did you mean '" : "", near ? near : "",
+				    near ? "'" : "");
 	if (b->n_keys == BY_MAX)
 		return session_fail(b->r->session, -EINVAL, "--by: at most %d columns", BY_MAX);
 	*col = call_schema.columns[c];
 	col->flags |= COLUMN_SHOWN;
 	if (col->type == COL_UINT) {
-		col->offset = (uint16_t)(offsetof(struct by_row, number) + b->n_keys * sizeof(uint64_t));
+		col->offset =
+			(uint16_t)(offsetof(struct by_row, number) + b->n_keys * sizeof(uint64_t));
 	} else {
 		col->type = COL_TEXT;
-		col->offset = (uint16_t)(offsetof(struct by_row, key) + b->n_keys * sizeof(struct text));
+		col->offset =
+			(uint16_t)(offsetof(struct by_row, key) + b->n_keys * sizeof(struct text));
 	}
 	if (c == C_PATH)
 		col->flags |= COLUMN_GROWS;
@@ -95,7 +109,7 @@ int by_new(struct requests *r, struct by **out)
 	memcpy(b->columns + b->n_keys, sum_columns, sizeof(sum_columns));
 	b->schema = (struct schema){b->columns, b->n_keys + SUMS};
 	if (!e)
-		e = session_set_schema(r->session, &b->schema, 0);
+		e = session_set_schema(r->session, &b->schema, 0, 0);
 	if (e) {
 		by_free(b);
 		return e;
@@ -163,7 +177,8 @@ static void key_cells(struct by *b, const struct group_sum *g, struct by_row *ro
 
 	for (unsigned i = 0; i < b->n_keys; i++) {
 		const char *stop = p < end ? memchr(p, '\0', (size_t)(end - p)) : NULL;
-		struct text t = stop ? (struct text){p + 1, (uint32_t)(stop - p - 1)} : (struct text){NULL, 0};
+		struct text t = stop ? (struct text){p + 1, (uint32_t)(stop - p - 1)}
+				     : (struct text){NULL, 0};
 		bool known = stop && *p == '+';
 
 		if (g->other) { /* keys that came when the table was full */

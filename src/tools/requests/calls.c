@@ -46,6 +46,16 @@ static void read_messages(struct call *c)
 	c->answered = c->response.status && !c->response.interim;
 }
 
+/* More came than the one response that was asked for: there were several requests in the turn. */
+static bool answers_more(const struct call *c)
+{
+	const struct message *m = &c->response;
+
+	return c->protocol == &protocol_http1 && c->answered && m->head_whole &&
+	       (m->body == BODY_NONE || m->body == BODY_LENGTH) && m->status != 101 &&
+	       c->response_bytes > c->interim_bytes + m->head_length + m->body_length;
+}
+
 static void judge(struct call *c)
 {
 	const struct exchange *a = c->requester, *b = c->responder;
@@ -58,6 +68,8 @@ static void judge(struct call *c)
 		c->quality |= QUALITY_MIDWAY;
 	if (flags & EX_GAP)
 		c->quality |= QUALITY_GAP;
+	if (answers_more(c))
+		c->quality |= QUALITY_PIPELINED;
 	if (!b && a->flags & EX_LOCAL)
 		c->quality |= QUALITY_LOST;
 	if (c->request_bytes && (!c->response_bytes || (http && c->response.interim)))
@@ -173,13 +185,14 @@ void call_show(struct requests *r, struct call *c)
 		heads_show(r, &row);
 }
 
-/* A TLS end says goodbye by an alert of at most 31 bytes (RFC 8446 6.1, RFC 5246 7.2.1), which nobody
- * answers: no call. */
+/* A TLS end says goodbye by an alert of at most 31 bytes (RFC 8446 6.1, RFC 5246 7.2.1), which
+ * nobody answers: no call. */
 #define TLS_ALERT_MAX 31
 
 static bool says_goodbye(const struct call *c)
 {
-	return c->protocol == &protocol_tls && !c->response_bytes && c->request_bytes <= TLS_ALERT_MAX &&
+	return c->protocol == &protocol_tls && !c->response_bytes &&
+	       c->request_bytes <= TLS_ALERT_MAX &&
 	       (c->x->end == END_CLOSE || c->x->end == END_FIN);
 }
 
@@ -195,6 +208,8 @@ void calls_done(void *arg, const struct exchange *requester, const struct exchan
 		r->goodbyes++;
 		return;
 	}
+	if (c.quality & QUALITY_PIPELINED)
+		notes_mark(r, c.x->cookie, MARK_FOLLOW);
 	if (!notes_take(r, &c))
 		call_show(r, &c);
 }
@@ -211,8 +226,8 @@ bool calls_complete(void *arg, const struct exchange *requester, const struct ex
 	if ((c.x->flags & (EX_STREAM | EX_FOLLOWED)) != 0)
 		return false;
 	if (c.request_bytes && notes_expects_rest(r->notes, c.x->cookie))
-		return !protocol_http1.response((const uint8_t *)c.response_head.p, c.response_head.len,
-						NULL, &c.response) &&
+		return !protocol_http1.response((const uint8_t *)c.response_head.p,
+						c.response_head.len, NULL, &c.response) &&
 		       response_whole(&c);
 	return call_is_whole(&c);
 }

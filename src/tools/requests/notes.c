@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* What one exchange leaves for the next on its connection: a call that waits for its rest (100-continue,
- * an answer before the upload's end), an upgrade, the server name of a TLS connection.
- * Only such connections are here, in a bounded table, the least recently used going first. */
+/* What one exchange leaves for the next on its connection: a call that waits for its rest
+ * (100-continue, an answer before the upload's end), an upgrade, the server name of a TLS
+ * connection. Only such connections are here, in a bounded table, the least recently used going
+ * first. */
 #include <bpf/bpf.h>
 #include <uthash.h>
 
@@ -223,7 +224,8 @@ static bool rest_continue(struct requests *r, struct rest *rest, struct call *c)
 	}
 	for (int i = 0; i < ENDS; i++)
 		if (rest->has[i] && !rest->merged[i])
-			return true; /* the other end's record is on its way, or its time will be up */
+			return true; /* the other end's record is on its way, or its time will be up
+				      */
 	call_of(&whole, rest->has[REQUESTER] ? &rest->end[REQUESTER].x : NULL,
 		rest->has[RESPONDER] ? &rest->end[RESPONDER].x : NULL);
 	rest->interim = whole.response.interim && !whole.answered;
@@ -235,15 +237,18 @@ static bool rest_continue(struct requests *r, struct rest *rest, struct call *c)
 	return true;
 }
 
-/* After 101 the connection speaks another protocol: its bytes are counted, here and in the kernel. */
+void notes_mark(struct requests *r, uint64_t cookie, uint32_t mark)
+{
+	r->kernel->bss->marks_used = 1;
+	(void)bpf_map_update_elem(r->marks_fd, &cookie, &mark, BPF_ANY);
+}
+
+/* After 101 the connection speaks another protocol: its bytes are counted, here and in the kernel.
+ */
 static void note_upgrade(struct requests *r, const struct exchange *x)
 {
-	uint32_t mark = MARK_STREAM;
-
-	if (!x || !note_add(r, x->cookie, NOTE_UPGRADED))
-		return;
-	r->kernel->bss->marks_used = 1;
-	(void)bpf_map_update_elem(r->marks_fd, &x->cookie, &mark, BPF_ANY);
+	if (x && note_add(r, x->cookie, NOTE_UPGRADED))
+		notes_mark(r, x->cookie, MARK_STREAM);
 }
 
 static void note_tls(struct requests *r, struct call *c, struct note *note)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Pipelined connections: the tap sends their payload, call/follow finds and pairs the messages, and the
- * record of the exchange they belong to, which comes after them, says whose they are. */
+/* Pipelined connections: the tap sends their payload, call/follow finds and pairs the messages, and
+ * the record of the exchange they belong to, which comes after them, says whose they are. */
 #include <uthash.h>
 
 #include "tools/requests/requests.h"
 
 #define CONNECTIONS 256
 #define OUTSTANDING 4096
-#define RUNS	    1024
-#define PENDING	    8192
+#define RUNS        1024
+#define PENDING     8192
 
 /* A message pair that waits for the record of its exchange. */
 struct pending {
@@ -89,7 +89,8 @@ static void on_pair(void *arg, const struct follow_pair *pair)
 	struct pending *p;
 
 	if (!q)
-		return; /* an answer to what came before it was followed: the exchange's row has it */
+		return; /* an answer to what came before it was followed: the exchange's row has it
+			 */
 	queue = queue_of(f, pair->cookie, true);
 	p = queue ? pending_get(f) : NULL;
 	if (!p) {
@@ -157,8 +158,10 @@ int followed_payload(struct session *s, const struct record *rec)
 	return 0;
 }
 
-/* One message pair as a call. Times of the whole exchange (connect, server) go with its first only. */
-static void show_pair(struct requests *r, const struct call *whole, const struct pending *p, bool first)
+/* One message pair as a call. Times of the whole exchange (connect, server) go with its first only.
+ */
+static void show_pair(struct requests *r, const struct call *whole, const struct pending *p,
+		      bool first)
 {
 	struct exchange ends[2];
 	struct call c = *whole;
@@ -200,9 +203,10 @@ static void show_pair(struct requests *r, const struct call *whole, const struct
 	call_show(r, &c);
 }
 
-/* Takes what waits for exchange x of one end off its queue; shows it, or drops it where the other end's
- * messages were shown. Returns how many. */
-static unsigned take_queue(struct requests *r, const struct call *c, const struct exchange *x, bool show)
+/* Takes what waits for exchange x of one end off its queue; shows it, or drops it where the other
+ * end's messages were shown. Returns how many. */
+static unsigned take_queue(struct requests *r, const struct call *c, const struct exchange *x,
+			   bool show)
 {
 	struct followed *f = r->followed;
 	struct queue *q = x ? queue_of(f, x->cookie, false) : NULL;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* requests, kernel side: cgroup_skb sees each TCP segment of each socket of this host and pairs turns;
- * socket hooks say which process uses the socket; state changes end what is left. */
+/* requests, kernel side: cgroup_skb sees each TCP segment of each socket of this host and pairs
+ * turns; socket hooks say which process uses the socket; state changes end what is left. */
 #include "kernel/stash.bpf.h"
 
-/* Older than the tap: roles and sequence numbers come from the socket. Accepted sockets inherit their
- * listener's backlog limit (sk_clone_lock copies the struct), connecting ones never had any. */
+/* Older than the tap: roles and sequence numbers come from the socket. Accepted sockets inherit
+ * their listener's backlog limit (sk_clone_lock copies the struct), connecting ones never had any.
+ */
 static __noinline void conn_midway(struct conn *c, struct bpf_sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -56,9 +57,10 @@ __noinline int emit_from_skb(struct __sk_buff *skb, u32 end)
 	return 0;
 }
 
-/* Of an HTTP connection, crossed bytes that begin a request are pipelined, and followed from here on;
- * others are the rest of an upload. */
-static __noinline bool crossed_request(struct __sk_buff *skb, struct conn *c, const struct tcp_view *v)
+/* Of an HTTP connection, crossed bytes that begin a request are pipelined, and followed from here
+ * on; others are the rest of an upload. */
+static __noinline bool crossed_request(struct __sk_buff *skb, struct conn *c,
+				       const struct tcp_view *v)
 {
 	u8 start[4];
 
@@ -110,9 +112,11 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct conn *c, const str
 		return;
 	if (t.what)
 		take_heads(skb, t.what, t.offset, v->offset + t.skip, v->len - t.skip);
-	if (!s->request && c->response_bytes > RESPONSE_HEAD_MAX && v->len >= TAIL_LEN && (v->flags & TCP_PSH))
+	if (!s->request && c->response_bytes > RESPONSE_HEAD_MAX && v->len >= TAIL_LEN &&
+	    (v->flags & TCP_PSH))
 		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
-	if ((c->mode & CONN_FOLLOW) && c->phase != PHASE_STREAM && (!filters_owner() || c->mode & CONN_PASS)) {
+	if ((c->mode & CONN_FOLLOW) && c->phase != PHASE_STREAM &&
+	    (!filters_owner() || c->mode & CONN_PASS)) {
 		follow_refill(c, s->now, before);
 		follow_emit(skb, v->offset, v->len, (u64)v->seq << 32 | v->ack, s->request);
 	}
@@ -253,8 +257,8 @@ int BPF_PROG(owner_send_fexit, struct sock *sk)
 	return 0;
 }
 
-/* Fires for each read that returned data, by whatever call; also for MSG_PEEK and for EAGAIN, which is
- * why only the first one after a request arrived counts. */
+/* Fires for each read that returned data, by whatever call; also for MSG_PEEK and for EAGAIN, which
+ * is why only the first one after a request arrived counts. */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(owner_read_tp, struct sock *sk)
 {
@@ -283,7 +287,8 @@ ALWAYS_INLINE void state_connecting(struct sock *sk)
 
 ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 {
-	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, accepted ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+	struct conn *c =
+		bpf_sk_storage_get(&conns, sk, 0, accepted ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 	struct heads *h = NULL;
 	u32 sent, received;
@@ -306,7 +311,8 @@ ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 	}
 	sent = BPF_CORE_READ(tp, snd_nxt);
 	received = BPF_CORE_READ(tp, rcv_nxt);
-	if (!accepted && c->phase == PHASE_REQUEST) { /* Fast Open: the other's numbers are known now */
+	if (!accepted &&
+	    c->phase == PHASE_REQUEST) { /* Fast Open: the other's numbers are known now */
 		bpf_spin_lock(&c->lock);
 		c->next[1] = received;
 		c->join_ack = received;
@@ -331,7 +337,8 @@ ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 	}
 }
 
-/* Ends (or for the sweep, shows) the exchange that is going on, from a hook that has the socket itself. */
+/* Ends (or for the sweep, shows) the exchange that is going on, from a hook that has the socket
+ * itself. */
 static __noinline void emit_from_sock(struct sock *sk, struct conn *c, u32 end)
 {
 	struct heads *h = bpf_sk_storage_get(&heads, sk, 0, 0);
@@ -365,7 +372,7 @@ int BPF_PROG(state_tp, struct sock *sk, int old, int new)
 /* ---- the sweep: what has not ended ---- */
 
 u64 sweep_quiet_ns; /* set by user space: snapshots of exchanges that have been quiet for so long */
-bool sweep_all;	    /* snapshots even of those that did not change since the last one */
+bool sweep_all;     /* snapshots even of those that did not change since the last one */
 
 SEC("iter/bpf_sk_storage_map")
 int sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
@@ -380,7 +387,8 @@ int sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!c || c->phase == PHASE_IDLE)
 		return 0;
 	last = turn_last_ns(c);
-	if (!sweep_all && (turn_last_us(c) == c->swept || bpf_ktime_get_ns() - last < sweep_quiet_ns))
+	if (!sweep_all &&
+	    (turn_last_us(c) == c->swept || bpf_ktime_get_ns() - last < sweep_quiet_ns))
 		return 0;
 	emit_from_sock(sk, c, END_SWEEP);
 	return 0;

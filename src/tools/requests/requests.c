@@ -8,11 +8,12 @@
 #include "loader/ladder.h"
 #include "requests.skel.h"
 
-/* The two ends' records come one after the other; an end waits so long for one that may not exist. */
-#define HOLD_NS	       300000000ull
+/* The two ends' records come one after the other; an end waits so long for one that may not exist.
+ */
+#define HOLD_NS        300000000ull
 #define PAIRED_HOLD_NS 3000000000ull
-#define HELD	       8192
-#define SHOW_NS 1000000000ull
+#define HELD           8192
+#define SHOW_NS        1000000000ull
 
 static int on_exchange(struct session *s, const struct record *rec)
 {
@@ -43,11 +44,13 @@ static int open_kernel(struct requests *r)
 	k->rodata->filter = *f;
 	for (unsigned i = 0; i < f->n_ports; i++)
 		k->rodata->ssh_shown |= f->ports[i] == 22;
-	if (session_choose(s, k->obj, ladder_send) < 0 || session_choose(s, k->obj, ladder_read) < 0) {
+	if (session_choose(s, k->obj, ladder_send) < 0 ||
+	    session_choose(s, k->obj, ladder_read) < 0) {
 		requests_bpf__destroy(k);
-		return session_fail(s, -ENOTSUP,
-				    "this kernel has no hook that names the process of a socket: run "
-				    "'tapline doctor'");
+		return session_fail(
+			s, -ENOTSUP,
+			"this kernel has no hook that names the process of a socket: run "
+			"'tapline doctor'");
 	}
 	e = SESSION_LOAD(s, k, requests_bpf);
 	if (!e)
@@ -88,9 +91,14 @@ static int requests_open(struct session *s, void *conf)
 	if (e)
 		return session_fail(s, e, "no memory");
 	if (r->conf->in_flight)
-		e = session_set_schema(s, &call_schema, 1ull << C_AGE_US);
+		e = session_set_schema(s, &call_schema, 1ull << C_AGE_US,
+				       output_for_people(session_output(s))
+					       ? 1ull << C_STATUS | 1ull << C_TTFB_US |
+							 1ull << C_TOTAL_US
+					       : 0);
 	else if (r->conf->heads && !output_for_people(session_output(s)))
-		e = session_set_schema(s, &call_schema, 1ull << C_REQUEST_HEAD | 1ull << C_RESPONSE_HEAD);
+		e = session_set_schema(s, &call_schema,
+				       1ull << C_REQUEST_HEAD | 1ull << C_RESPONSE_HEAD, 0);
 	r->wanted = e ? 0 : session_columns(s);
 	if (r->conf->heads)
 		r->wanted |= 1ull << C_REQUEST_HEAD;
@@ -152,12 +160,14 @@ static void requests_ledger(struct session *s, struct buf *out)
 {
 	struct requests *r = session_state(s);
 	struct join_counts j = join_counts(r->join);
-	uint64_t stashed = session_counter(s, COUNT_STASHED), claimed = session_counter(s, COUNT_CLAIMED);
+	uint64_t stashed = session_counter(s, COUNT_STASHED),
+		 claimed = session_counter(s, COUNT_CLAIMED);
 
 	ledger_line(out, "calls", r->calls, "seen");
 	ledger_line(out, "both_ends", j.joined, "of them with both ends on this host");
 	if (j.evicted)
-		ledger_line(out, "evicted", j.evicted, "ends that were shown before the other one came");
+		ledger_line(out, "evicted", j.evicted,
+			    "ends that were shown before the other one came");
 	if (stashed > claimed)
 		ledger_line(out, "lost_listener", stashed - claimed,
 			    "first segments on a listener that no connection claimed");
@@ -165,7 +175,8 @@ static void requests_ledger(struct session *s, struct buf *out)
 		ledger_line(out, "upgraded_bytes", r->upgraded_bytes,
 			    "payload after an upgrade (WebSocket), counted and not parsed");
 	if (r->goodbyes)
-		ledger_line(out, "tls_goodbyes", r->goodbyes, "closing alerts of TLS, which are no calls");
+		ledger_line(out, "tls_goodbyes", r->goodbyes,
+			    "closing alerts of TLS, which are no calls");
 	if (r->absorbed)
 		ledger_line(out, "absorbed", r->absorbed,
 			    "exchanges of one end that the row of their stream has");
@@ -196,7 +207,8 @@ static const struct opt opts[] = {
 	{0, "in-flight", NULL, OPT_FLAG, 0, offsetof(struct requests_conf, in_flight),
 	 .help = "what is waiting now, the longest first, every second"},
 	{0, "by", "FIELD[,FIELD]", OPT_LIST, OPT_COMMA, offsetof(struct requests_conf, by),
-	 .help = "sum up by these columns: calls, rate, errors, percentiles, bytes; every second on a "
+	 .help = "sum up by these columns: calls, rate, errors, percentiles, bytes; every second "
+		 "on a "
 		 "terminal, else at the end"},
 	{0, "path-depth", "N", OPT_UINT, 0, offsetof(struct requests_conf, path_depth), .min = 1,
 	 .max = 100, .help = "with --by path: keep N segments of a path and fold the rest"},
@@ -208,42 +220,57 @@ static const struct opt opts[] = {
 };
 
 const struct tool tool_requests = {
-	.manual = {
-		.name = "requests",
-		.aliases = (const char *const[]){"httpry", "httpsnoop", NULL},
-		.brief = "show every TCP request on this host, a row a call",
-		.operands = "",
-		.about =
-			"One row for each TCP request: when, which process asked which, what, with "
-			"which status, how long to the first byte and in all, how many bytes. "
-			"HTTP/1 is read; TLS is named with its server; every other protocol gets a row "
-			"for each exchange, with the printable start of the request.\n\n"
-			"The bytes are seen in the kernel, at the sockets, in every network namespace "
-			"and container. Nothing is instrumented, restarted or proxied. A call between "
-			"two processes of this host is one row that names both.\n\n"
-			"SSH (port 22) is left out, so that a remote terminal does not feed itself; "
-			"--port 22 shows it.",
-		.opts = opts,
-		.schema = &call_schema,
-		.examples = (const struct example[]){
-			{"tapline", "every call on this host"},
-			{"tapline requests --port 8080 --where 'status>=500'", "what fails on port 8080"},
-			{"tapline requests --comm curl -o json -n 1", "the next call of curl, as JSON"},
-			{"tapline requests --by path,status -d 10", "ten seconds, summed up"},
-			{"tapline requests --in-flight", "what is waiting now, and for how long"},
-			{"tapline requests --where 'total_us>200ms' -H", "slow calls, with their heads"},
-			{NULL, NULL},
+	.manual =
+		{
+			.name = "requests",
+			.aliases = (const char *const[]){"httpry", "httpsnoop", NULL},
+			.brief = "show every TCP request on this host, a row a call",
+			.operands = "",
+			.about = "One row for each TCP request: when, which process asked which, "
+				 "what, with "
+				 "which status, how long to the first byte and in all, how many "
+				 "bytes. "
+				 "HTTP/1 is read; TLS is named with its server; every other "
+				 "protocol gets a row "
+				 "for each exchange, with the printable start of the request.\n\n"
+				 "The bytes are seen in the kernel, at the sockets, in every "
+				 "network namespace "
+				 "and container. Nothing is instrumented, restarted or proxied. A "
+				 "call between "
+				 "two processes of this host is one row that names both.\n\n"
+				 "SSH (port 22) is left out, so that a remote terminal does not "
+				 "feed itself; "
+				 "--port 22 shows it.",
+			.opts = opts,
+			.schema = &call_schema,
+			.examples =
+				(const struct example[]){
+					{"tapline", "every call on this host"},
+					{"tapline requests --port 8080 --where 'status>=500'",
+					 "what fails on port 8080"},
+					{"tapline requests --comm curl -o json -n 1",
+					 "the next call of curl, as JSON"},
+					{"tapline requests --by path,status -d 10",
+					 "ten seconds, summed up"},
+					{"tapline requests --in-flight",
+					 "what is waiting now, and for how long"},
+					{"tapline requests --where 'total_us>200ms' -H",
+					 "slow calls, with their heads"},
+					{NULL, NULL},
+				},
+			.overhead = "Two cgroup_skb programs run for each segment of each socket, "
+				    "two socket hooks for "
+				    "each send and receive, and one record is copied for each "
+				    "exchange and end, not for "
+				    "each segment. docs/PERFORMANCE.md has the measured numbers.",
+			.limits = "Not seen: what sockmap redirects past TCP, the owners of MPTCP "
+				  "subflows, the "
+				  "plaintext of TLS, memory-mapped receives. Of a request's head "
+				  "304 bytes are kept "
+				  "(head_cut marks a longer one). HTTP/2 is shown as protocol tcp. "
+				  "Exchanges "
+				  "that tapline joined midway are marked midway.",
 		},
-		.overhead =
-			"Two cgroup_skb programs run for each segment of each socket, two socket hooks for "
-			"each send and receive, and one record is copied for each exchange and end, not for "
-			"each segment. docs/PERFORMANCE.md has the measured numbers.",
-		.limits =
-			"Not seen: what sockmap redirects past TCP, the owners of MPTCP subflows, the "
-			"plaintext of TLS, memory-mapped receives. Of a request's head 304 bytes are kept "
-			"(head_cut marks a longer one). HTTP/2 is shown as protocol tcp. Exchanges "
-			"that tapline joined midway are marked midway.",
-	},
 	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_CGROUP2 | NEED_STORAGE,
 	.conf_size = sizeof(struct requests_conf),
 	.open = requests_open,

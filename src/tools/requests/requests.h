@@ -30,24 +30,53 @@ enum quality {
 /* A call as its ends saw it. Pointers are valid while the call is handled. */
 struct call {
 	const struct exchange *requester, *responder; /* one may be NULL */
-	const struct exchange *x; /* of these, the one that has the heads */
-	struct text request_head, response_head; /* as captured */
-	const struct protocol *protocol;	   /* NULL: tcp */
+	const struct exchange *x;                     /* of these, the one that has the heads */
+	struct text request_head, response_head;      /* as captured */
+	const struct protocol *protocol;              /* NULL: tcp */
 	struct message request, response;
 	bool answered; /* a final response's head was seen */
 	uint64_t request_first_ns, request_last_ns, response_first_ns, response_last_ns;
 	uint64_t request_bytes, response_bytes;
 	uint32_t interim_bytes; /* of the response: 1xx heads before the final one */
-	struct text host; /* of the request, or remembered for its connection */
+	struct text host;       /* of the request, or remembered for its connection */
 	unsigned quality;
 };
 
 enum call_column {
-	C_TIME, C_AGE_US, C_FROM, C_TO, C_WHAT, C_CLIENT, C_CLIENT_PORT, C_CLIENT_PID, C_CLIENT_COMM, C_CLIENT_CONTAINER, C_SERVER,
-	C_SERVER_PORT, C_SERVER_PID, C_SERVER_COMM, C_SERVER_CONTAINER, C_PROTOCOL, C_METHOD, C_HOST,
-	C_PATH, C_STATUS, C_REQUEST, C_REQUEST_BYTES, C_RESPONSE_BYTES, C_CONNECT_US, C_TTFB_US,
-	C_TOTAL_US, C_SERVER_QUEUE_US, C_SERVER_US, C_RETRANSMITS, C_SRTT_US, C_SIDE, C_QUALITY,
-	C_REQUEST_HEAD, C_RESPONSE_HEAD,
+	C_TIME,
+	C_AGE_US,
+	C_FROM,
+	C_TO,
+	C_WHAT,
+	C_CLIENT,
+	C_CLIENT_PORT,
+	C_CLIENT_PID,
+	C_CLIENT_COMM,
+	C_CLIENT_CONTAINER,
+	C_SERVER,
+	C_SERVER_PORT,
+	C_SERVER_PID,
+	C_SERVER_COMM,
+	C_SERVER_CONTAINER,
+	C_PROTOCOL,
+	C_METHOD,
+	C_HOST,
+	C_PATH,
+	C_STATUS,
+	C_REQUEST,
+	C_REQUEST_BYTES,
+	C_RESPONSE_BYTES,
+	C_CONNECT_US,
+	C_TTFB_US,
+	C_TOTAL_US,
+	C_SERVER_QUEUE_US,
+	C_SERVER_US,
+	C_RETRANSMITS,
+	C_SRTT_US,
+	C_SIDE,
+	C_QUALITY,
+	C_REQUEST_HEAD,
+	C_RESPONSE_HEAD,
 	C_COLUMNS,
 };
 
@@ -85,9 +114,10 @@ struct requests {
 	uint64_t wanted; /* columns that the output or a filter asks for */
 	uint64_t next_sweep_ns, next_show_ns;
 	uint64_t now_ns;
-	int shown;			 /* what session_row said last, when not 0 */
+	unsigned waiting; /* calls that --in-flight showed last */
+	int shown;        /* what session_row said last, when not 0 */
 	uint64_t calls, upgraded_bytes, absorbed, goodbyes;
-	char scratch[96 * 1024];	 /* texts of the row that is being made */
+	char scratch[96 * 1024]; /* texts of the row that is being made */
 };
 
 /* calls.c: pairs from the join become calls. */
@@ -105,11 +135,13 @@ void row_of_call(struct requests *r, const struct call *c, struct call_row *row)
 /* notes.c: what has to be remembered of a connection from one exchange to the next. */
 int notes_new(struct notes **out);
 void notes_free(struct notes *n);
-/* Takes the call over (it waits for its rest, or belongs to an upgraded connection): true. Else c may
- * have been completed from what was remembered. */
+/* Takes the call over (it waits for its rest, or belongs to an upgraded connection): true. Else c
+ * may have been completed from what was remembered. */
 bool notes_take(struct requests *r, struct call *c);
 bool notes_expects_rest(const struct notes *n, uint64_t cookie);
 void notes_expire(struct requests *r, bool all);
+/* Tells the tap of a connection (enum mark), from its next turn on. */
+void notes_mark(struct requests *r, uint64_t cookie, uint32_t mark);
 
 /* alone.c: what one end alone saw on loopback. Takes the call over: true. */
 bool alone_take(struct requests *r, const struct call *c);
@@ -124,8 +156,8 @@ int by_show(struct by *b, uint64_t elapsed_ns);
 
 /* sweep.c */
 int sweep_attach(struct requests *r);
-/* Runs the iterator: snapshots of what has been quiet for quiet_ns (all: of everything) come through
- * the ring. 0 or -errno. */
+/* Runs the iterator: snapshots of what has been quiet for quiet_ns (all: of everything) come
+ * through the ring. 0 or -errno. */
 int sweep_run(struct requests *r, uint64_t quiet_ns, bool all);
 int sweep_tick(struct requests *r, uint64_t now_ns);
 int in_flight_show(struct requests *r, uint64_t now_ns);
@@ -134,6 +166,7 @@ int in_flight_show(struct requests *r, uint64_t now_ns);
 int followed_new(struct requests *r);
 void followed_free(struct requests *r);
 int followed_payload(struct session *s, const struct record *rec);
-/* The exchange of a followed connection has ended: shows its messages as calls. False: it has none. */
+/* The exchange of a followed connection has ended: shows its messages as calls. False: it has none.
+ */
 bool followed_done(struct requests *r, struct call *c);
 uint64_t followed_lost(const struct requests *r); /* messages */

@@ -7,8 +7,8 @@
 #define FIELD(f) offsetof(struct call_row, f)
 
 static const char *const side_names[] = {"client", "server", "both", NULL};
-static const char *const quality_names[] = {"head_cut", "midway", "gap", "lost", "unanswered", "reset",
-					    "pipelined", NULL};
+static const char *const quality_names[] = {"head_cut",   "midway", "gap",       "lost",
+					    "unanswered", "reset",  "pipelined", NULL};
 
 static const struct column columns[C_COLUMNS] = {
 	[C_TIME] = {"time", "TIME", COL_TIME, UNIT_NONE, FIELD(time), 12, COLUMN_SHOWN,
@@ -50,18 +50,20 @@ static const struct column columns[C_COLUMNS] = {
 	[C_REQUEST_BYTES] = {"request_bytes", "SENT", COL_UINT, UNIT_BYTES, FIELD(request_bytes), 7,
 			     COLUMN_SHOWN | COLUMN_SPARE, .help = "TCP payload of the request"},
 	[C_RESPONSE_BYTES] = {"response_bytes", "RECEIVED", COL_UINT, UNIT_BYTES,
-			      FIELD(response_bytes), 8,
-			      COLUMN_SHOWN | COLUMN_SPARE,
+			      FIELD(response_bytes), 8, COLUMN_SHOWN | COLUMN_SPARE,
 			      .help = "TCP payload of the response"},
-	[C_CONNECT_US] = {"connect_us", "CONNECT", COL_UINT, UNIT_US, FIELD(connect_us), 7, 0,
-			  .help = "SYN to established, for the first call of a connection made here"},
+	[C_CONNECT_US] =
+		{"connect_us", "CONNECT", COL_UINT, UNIT_US, FIELD(connect_us), 7, 0,
+		 .help = "SYN to established, for the first call of a connection made here"},
 	[C_TTFB_US] = {"ttfb_us", "TTFB", COL_UINT, UNIT_US, FIELD(ttfb_us), 7,
 		       COLUMN_SHOWN | COLUMN_SPARE,
 		       .help = "last request byte to first response byte"},
-	[C_TOTAL_US] = {"total_us", "TOTAL", COL_UINT, UNIT_US, FIELD(total_us), 7, COLUMN_SHOWN,
-			.help = "first request byte to last response byte; unanswered: the time waited"},
-	[C_SERVER_QUEUE_US] = {"server_queue_us", "QUEUE", COL_UINT, UNIT_US, FIELD(server_queue_us),
-			       7, 0, .help = "request arrived to first read by the server"},
+	[C_TOTAL_US] =
+		{"total_us", "TOTAL", COL_UINT, UNIT_US, FIELD(total_us), 7, COLUMN_SHOWN,
+		 .help = "first request byte to last response byte; unanswered: the time waited"},
+	[C_SERVER_QUEUE_US] = {"server_queue_us", "QUEUE", COL_UINT, UNIT_US,
+			       FIELD(server_queue_us), 7, 0,
+			       .help = "request arrived to first read by the server"},
 	[C_SERVER_US] = {"server_us", "SERVER", COL_UINT, UNIT_US, FIELD(server_us), 7, 0,
 			 .help = "first read by the server to its first byte written"},
 	[C_RETRANSMITS] = {"retransmits", "RETR", COL_UINT, UNIT_NONE, FIELD(retransmits), 4, 0,
@@ -70,17 +72,19 @@ static const struct column columns[C_COLUMNS] = {
 		       .help = "smoothed round-trip time, the client's if it is here"},
 	[C_SIDE] = {"side", "SIDE", COL_ENUM, UNIT_NONE, FIELD(side), 6, 0, .names = side_names,
 		    .help = "which ends are on this host: client, server or both"},
-	[C_QUALITY] = {"quality", "NOTES", COL_SET, UNIT_NONE, FIELD(quality), 10,
-		       COLUMN_SHOWN | COLUMN_ERROR | COLUMN_SHRINKS, .names = quality_names,
-		       .help = "what the row is worth: head_cut (the request's head is longer than what "
-			       "is captured), midway (the connection was older than tapline and "
-			       "something is missing), gap (bytes were not seen), lost (the other end's "
-			       "record was lost), unanswered, reset, pipelined (its response could not be "
-			       "told from others); empty is whole"},
+	[C_QUALITY] =
+		{"quality", "NOTES", COL_SET, UNIT_NONE, FIELD(quality), 10,
+		 COLUMN_SHOWN | COLUMN_ERROR, .names = quality_names,
+		 .help = "what the row is worth: head_cut (the request's head is longer than what "
+			 "is captured), midway (the connection was older than tapline and "
+			 "something is missing), gap (bytes were not seen), lost (the other end's "
+			 "record was lost), unanswered, reset, pipelined (its response could not "
+			 "be "
+			 "told from others); empty is whole"},
 	[C_AGE_US] = {"age_us", "AGE", COL_UINT, UNIT_US, FIELD(age_us), 7, COLUMN_EXTRA,
 		      .help = "with --in-flight: how long it has been waiting"},
-	[C_REQUEST_HEAD] = {"request_head", "REQUEST HEAD", COL_TEXT, UNIT_NONE, FIELD(request_head),
-			    40, COLUMN_EXTRA,
+	[C_REQUEST_HEAD] = {"request_head", "REQUEST HEAD", COL_TEXT, UNIT_NONE,
+			    FIELD(request_head), 40, COLUMN_EXTRA,
 			    .help = "with -H: the request's head as captured, secrets masked"},
 	[C_RESPONSE_HEAD] = {"response_head", "RESPONSE HEAD", COL_TEXT, UNIT_NONE,
 			     FIELD(response_head), 40, COLUMN_EXTRA,
@@ -114,7 +118,8 @@ static void know_text(struct call_row *row, enum call_column c, struct text *fie
 
 static struct text comm_of(const struct exchange *x)
 {
-	return (struct text){x->owner.comm, (uint32_t)strnlen(x->owner.comm, sizeof(x->owner.comm))};
+	return (struct text){x->owner.comm,
+			     (uint32_t)strnlen(x->owner.comm, sizeof(x->owner.comm))};
 }
 
 static void fill_ends(struct requests *r, const struct call *c, struct call_row *row)
@@ -162,21 +167,24 @@ static void fill_times(struct requests *r, const struct call *c, struct call_row
 	if (c->request_last_ns && c->response_first_ns)
 		KNOW(row, C_TTFB_US, ttfb_us, us_between(c->request_last_ns, c->response_first_ns));
 	if (c->request_first_ns && c->response_last_ns)
-		KNOW(row, C_TOTAL_US, total_us, us_between(c->request_first_ns, c->response_last_ns));
+		KNOW(row, C_TOTAL_US, total_us,
+		     us_between(c->request_first_ns, c->response_last_ns));
 	else if (c->request_first_ns && c->quality & QUALITY_UNANSWERED)
 		KNOW(row, C_TOTAL_US, total_us, us_between(c->request_first_ns, c->x->now_ns));
 	if (b && b->read_ns && b->request_first_ns) {
-		KNOW(row, C_SERVER_QUEUE_US, server_queue_us, us_between(b->request_first_ns, b->read_ns));
+		KNOW(row, C_SERVER_QUEUE_US, server_queue_us,
+		     us_between(b->request_first_ns, b->read_ns));
 		if (b->response_first_ns)
-			KNOW(row, C_SERVER_US, server_us, us_between(b->read_ns, b->response_first_ns));
+			KNOW(row, C_SERVER_US, server_us,
+			     us_between(b->read_ns, b->response_first_ns));
 	}
 	KNOW(row, C_RETRANSMITS, retransmits, (a ? a->retransmits : 0) + (b ? b->retransmits : 0));
 	if ((a && a->srtt_us) || (b && b->srtt_us))
 		KNOW(row, C_SRTT_US, srtt_us, a && a->srtt_us ? a->srtt_us : b->srtt_us);
 }
 
-/* The printable start of bytes that no protocol knows: one line, other bytes as dots. A header field
- * with a secret name is masked, as this may be the middle of an HTTP head. */
+/* The printable start of bytes that no protocol knows: one line, other bytes as dots. A header
+ * field with a secret name is masked, as this may be the middle of an HTTP head. */
 static struct text printable_start(struct requests *r, struct text head, struct buf *scratch)
 {
 	struct text t = {scratch->p + scratch->len, 0}, name = {head.p, 0};
@@ -233,7 +241,8 @@ static void fill_message(struct requests *r, const struct call *c, struct call_r
 	if (c->response.status)
 		KNOW(row, C_STATUS, status, c->response.status);
 	if (!c->protocol && c->request_head.len)
-		know_text(row, C_REQUEST, &row->request, printable_start(r, c->request_head, scratch));
+		know_text(row, C_REQUEST, &row->request,
+			  printable_start(r, c->request_head, scratch));
 	if (c->request_bytes || !midway)
 		KNOW(row, C_REQUEST_BYTES, request_bytes, c->request_bytes);
 	KNOW(row, C_RESPONSE_BYTES, response_bytes, c->response_bytes);
@@ -245,8 +254,8 @@ static void fill_message(struct requests *r, const struct call *c, struct call_r
 	}
 }
 
-static void name_end(struct buf *b, bool known, struct text comm, uint64_t pid, const struct addr *addr,
-		     uint64_t port, bool server)
+static void name_end(struct buf *b, bool known, struct text comm, uint64_t pid,
+		     const struct addr *addr, uint64_t port, bool server)
 {
 	if (known) {
 		buf_bytes(b, comm.p, comm.len);
@@ -277,11 +286,13 @@ static void fill_names(struct call_row *row, struct buf *scratch)
 
 	name_end(scratch, row->row.known & 1ull << C_CLIENT_PID, row->client_comm, row->client_pid,
 		 &row->client, row->client_port, false);
-	know_text(row, C_FROM, &row->from, (struct text){scratch->p + at, (uint32_t)(scratch->len - at)});
+	know_text(row, C_FROM, &row->from,
+		  (struct text){scratch->p + at, (uint32_t)(scratch->len - at)});
 	at = scratch->len;
 	name_end(scratch, row->row.known & 1ull << C_SERVER_PID, row->server_comm, row->server_pid,
 		 &row->server, row->server_port, true);
-	know_text(row, C_TO, &row->to, (struct text){scratch->p + at, (uint32_t)(scratch->len - at)});
+	know_text(row, C_TO, &row->to,
+		  (struct text){scratch->p + at, (uint32_t)(scratch->len - at)});
 	at = scratch->len;
 	if (row->row.known & 1ull << C_METHOD) {
 		buf_bytes(scratch, row->method.p, row->method.len);
@@ -298,7 +309,8 @@ static void fill_names(struct call_row *row, struct buf *scratch)
 		buf_bytes(scratch, row->request.p, row->request.len);
 	if (scratch->len == at)
 		buf_bytes(scratch, row->protocol.p, row->protocol.len);
-	know_text(row, C_WHAT, &row->what, (struct text){scratch->p + at, (uint32_t)(scratch->len - at)});
+	know_text(row, C_WHAT, &row->what,
+		  (struct text){scratch->p + at, (uint32_t)(scratch->len - at)});
 }
 
 void row_of_call(struct requests *r, const struct call *c, struct call_row *row)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* The sweep: an iterator over the socket states, for exchanges that have not ended by themselves.
- * So an answer is shown although its connection stays open, and a request that waits is a row too. */
+ * So an answer is shown although its connection stays open, and a request that waits is a row too.
+ */
 #include <bpf/bpf.h>
 
 #include "base/clock.h"
@@ -9,18 +10,20 @@
 
 #define SWEEP_NS       200000000ull
 #define SWEEP_QUIET_NS 100000000ull
-#define SHOW_NS	       1000000000ull
+#define SHOW_NS        1000000000ull
 /* A sweep may take this share of a CPU at most. */
 #define SWEEP_SHARE 128
 
 int sweep_attach(struct requests *r)
 {
-	union bpf_iter_link_info info = {.map.map_fd = (uint32_t)bpf_map__fd(r->kernel->maps.conns)};
+	union bpf_iter_link_info info = {.map.map_fd =
+						 (uint32_t)bpf_map__fd(r->kernel->maps.conns)};
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
 	struct bpf_link *link = bpf_program__attach_iter(r->kernel->progs.sweep, &opts);
 
 	if (!link)
-		return session_fail(r->session, -errno, "cannot attach the sweep (%s): run 'tapline doctor'",
+		return session_fail(r->session, -errno,
+				    "cannot attach the sweep (%s): run 'tapline doctor'",
 				    strerror(errno));
 	r->sweep_link_fd = bpf_link__fd(link);
 	return session_own_link(r->session, link);
@@ -45,7 +48,8 @@ int sweep_run(struct requests *r, uint64_t quiet_ns, bool all)
 
 /* What is waiting: no answer, or one that is not over. An exchange of an unknown protocol that was
  * answered and has gone quiet most likely waits for its client, not for its server. */
-static void show_waiting(void *arg, const struct exchange *requester, const struct exchange *responder)
+static void show_waiting(void *arg, const struct exchange *requester,
+			 const struct exchange *responder)
 {
 	struct requests *r = arg;
 	struct call_row row;
@@ -59,6 +63,7 @@ static void show_waiting(void *arg, const struct exchange *requester, const stru
 		return;
 	c.quality &= ~(unsigned)QUALITY_UNANSWERED; /* not yet is not never */
 	row_of_call(r, &c, &row);
+	r->waiting++;
 	if (!r->shown)
 		r->shown = session_row(r->session, &row.row);
 }
@@ -74,7 +79,10 @@ int in_flight_show(struct requests *r, uint64_t now_ns)
 		return e;
 	r->now_ns = clock_mono_ns();
 	output_new_block(session_output(r->session));
+	r->waiting = 0;
 	(void)join_in_flight(r->join, now_ns, 1000, show_waiting, r);
+	if (!r->waiting && output_style(session_output(r->session))->terminal)
+		(void)output_text(session_output(r->session), TEXT("nothing is waiting\n"));
 	return r->shown;
 }
 
