@@ -48,13 +48,12 @@ static unsigned total_width(const struct table *t)
 	return sum;
 }
 
-/* percent of what the column asks for; 0: as little as still says something. */
+/* percent of what the column asks for, and never less than still says something. */
 static unsigned least_width(const struct column *c, unsigned percent)
 {
-	if (percent)
-		return MAX((unsigned)text_columns(text_of(c->title)), c->width * percent / 100);
+	unsigned title = (unsigned)text_columns(text_of(c->title));
 
-	return MAX((unsigned)text_columns(text_of(c->title)), (unsigned)LEAST_TEXT);
+	return MAX(title, MAX(c->width * percent / 100, (unsigned)LEAST_TEXT));
 }
 
 /* One column of a kind narrower: the widest that can still give. Whether there was one. */

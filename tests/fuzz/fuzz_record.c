@@ -236,7 +236,7 @@ static void requests_begin(struct requests *r, struct requests_conf *conf, uint8
 	/* A container is asked of /proc, which is another fuzzer's. */
 	r->wanted = ~(1ull << C_CLIENT_CONTAINER | 1ull << C_SERVER_CONTAINER);
 	assert(!join_new(&join, &r->join) && !notes_new(&r->notes) && !followed_new(r));
-	assert(!session_set_schema(&env_session, &call_schema, 0));
+	assert(!session_set_schema(&env_session, &call_schema, 0, 0));
 	if (how & 4) {
 		for (int i = 0; i < 3; i++)
 			conf->by.v[conf->by.n++] = by[i];

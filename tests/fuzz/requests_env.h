@@ -100,12 +100,14 @@ static void env_close_outputs(void)
 }
 
 /* All columns, in every format. */
-int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra)
+int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra,
+		       uint64_t hidden)
 {
 	static int null = -1;
 	uint8_t fields[64];
 
 	(void)extra;
+	(void)hidden;
 	if (null < 0)
 		null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	for (unsigned i = 0; i < schema->n; i++)
