@@ -243,7 +243,6 @@ __noinline int take_heads(struct __sk_buff *skb, u32 what, u32 offset, u32 from,
 {
 	struct bpf_sock *sk = socket_of(skb);
 	struct heads *h;
-	struct conn *c;
 
 	if (!sk)
 		return 0;
@@ -259,10 +258,7 @@ __noinline int take_heads(struct __sk_buff *skb, u32 what, u32 offset, u32 from,
 		return 0;
 	}
 	take_request(skb, h, offset, from, n);
-	if (!(what & TAKE_START))
-		return 0;
-	c = bpf_sk_storage_get(&conns, sk, 0, 0);
-	if (c && c->single_len != n)
+	if (what & TAKE_LOOK)
 		look_at_request(skb, n);
 	return 0;
 }

@@ -48,7 +48,7 @@ struct ends {
 /* What a record says of the socket itself. */
 struct about {
 	struct ends ends;
-	u64 cookie;
+	u64 cookie, now;
 	u32 srtt_us;
 	u32 end; /* enum exchange_end */
 };
@@ -141,31 +141,32 @@ ALWAYS_INLINE struct exchange *tap_reserve(const struct heads *h, u32 n)
 	return x;
 }
 
-/*
- * Ends the exchange that is going on (END_SWEEP: takes a snapshot) and puts its record in the ring.
- * Room is reserved and the heads are copied before the lock; the state is read under it.
- */
-static __noinline void tap_emit(struct conn *c, struct heads *h, const struct about *a)
+/* A record on its way: room for it, and what is known before the lock. */
+struct draft {
+	struct exchange *x; /* NULL: nobody wants it, or there is no room */
+	u32 hole;
+	u16 request, response;
+};
+
+/* Room and the committed heads, before the lock. h may be NULL. */
+ALWAYS_INLINE void draft_open(struct draft *d, const struct conn *c, const struct heads *h, u32 end)
+{
+	d->x = NULL;
+	d->request = h ? h->request : 0;
+	d->response = h ? h->response : 0;
+	d->hole = h ? h->hole ^ h->hole_end : 0;
+	if (!filters_owner() || c->mode & CONN_PASS)
+		d->x = tap_reserve(h, d->request + d->response);
+	else if (end != END_SWEEP)
+		count(COUNT_FILTERED, 1);
+}
+
+/* After turn_end, without the lock: fills in what the socket knows of itself, and submits. */
+ALWAYS_INLINE void draft_close(struct draft *d, bool ended, const struct about *a)
 {
 	const struct ends *e = &a->ends;
-	u32 end = a->end;
-	u16 request = h ? h->request : 0, response = h ? h->response : 0;
-	u32 hole = h ? h->hole ^ h->hole_end : 0;
-	struct exchange *x = NULL;
-	bool ended;
+	struct exchange *x = d->x;
 
-	/* A snapshot can wait for the next sweep; an exchange that ended cannot. */
-	if (end == END_SWEEP && ring_half_full())
-		return;
-	if (filters_owner() && !(c->mode & CONN_PASS)) {
-		if (end != END_SWEEP)
-			count(COUNT_FILTERED, 1);
-	} else {
-		x = tap_reserve(h, request + response);
-	}
-	bpf_spin_lock(&c->lock);
-	ended = turn_end(c, x, end);
-	bpf_spin_unlock(&c->lock);
 	if (!x)
 		return;
 	if (!ended) {
@@ -175,11 +176,11 @@ static __noinline void tap_emit(struct conn *c, struct heads *h, const struct ab
 	x->r.kind = RECORD_EXCHANGE;
 	x->r.pad = 0;
 	x->cookie = a->cookie;
-	x->now_ns = bpf_ktime_get_ns();
+	x->now_ns = a->now;
 	x->srtt_us = a->srtt_us;
-	x->request_head = request;
-	x->response_head = response;
-	if (hole)
+	x->request_head = d->request;
+	x->response_head = d->response;
+	if (d->hole)
 		x->flags |= EX_GAP;
 	__builtin_memcpy(x->local, e->local, 16);
 	__builtin_memcpy(x->remote, e->remote, 16);
@@ -187,6 +188,23 @@ static __noinline void tap_emit(struct conn *c, struct heads *h, const struct ab
 	x->local_port = e->local_port;
 	x->remote_port = e->remote_port;
 	ring_submit(x);
+}
+
+/* Ends the exchange that is going on (END_SWEEP: takes a snapshot) and puts its record in the ring.
+ */
+static __noinline void tap_emit(struct conn *c, struct heads *h, const struct about *a)
+{
+	struct draft d;
+	bool ended;
+
+	/* A snapshot can wait for the next sweep; an exchange that ended cannot. */
+	if (a->end == END_SWEEP && ring_half_full())
+		return;
+	draft_open(&d, c, h, a->end);
+	bpf_spin_lock(&c->lock);
+	ended = turn_end(c, d.x, a->end);
+	bpf_spin_unlock(&c->lock);
+	draft_close(&d, ended, a);
 }
 
 /* The process that runs now uses this socket: it is the owner from here on. */

@@ -91,7 +91,8 @@ enum take {
 	TAKE_NOTHING,
 	TAKE_REQUEST = 1,
 	TAKE_RESPONSE = 2,
-	TAKE_START = 4 /* heads begin anew */
+	TAKE_START = 4, /* heads begin anew */
+	TAKE_LOOK = 8,  /* at what the request is: its length is new */
 };
 
 /* What the caller is to load for the heads: len bytes of the segment from `skip` go to offset. */

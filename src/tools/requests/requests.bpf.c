@@ -39,7 +39,7 @@ ALWAYS_INLINE u32 smoothed_rtt(struct bpf_sock *sk)
 __noinline int emit_from_skb(struct __sk_buff *skb, u32 end)
 {
 	struct bpf_sock *sk = socket_of(skb);
-	struct about a = {.end = end};
+	struct about a = {.end = end, .now = bpf_ktime_get_ns()};
 	struct heads *h = NULL;
 	struct conn *c;
 
@@ -95,23 +95,50 @@ ALWAYS_INLINE void apply_mark(struct __sk_buff *skb, struct conn *c)
 	}
 }
 
-ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct conn *c, const struct tcp_view *v,
-				const struct segment *s)
+/* The payload of a segment: ends the exchange before it where it does, and takes it into the state,
+ * both in one hold of the lock. */
+ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
+				const struct tcp_view *v, const struct segment *s)
 {
 	struct head_take t = {};
+	struct draft d = {};
+	bool ends = false, ended = false;
 	u64 before = 0;
 
 	if (c->mode & CONN_FOLLOW)
 		before = turn_last_ns(c);
+	if (turn_flips(c, s)) {
+		bool crosses = turn_crosses(c, s);
+
+		ends = turn_ends(c, s, crosses) || (crosses && crossed_request(skb, c, v));
+		if (ends)
+			draft_open(&d, c,
+				   c->mode & CONN_LOCAL ? NULL
+							: bpf_sk_storage_get(&heads, sk, 0, 0),
+				   END_NEXT);
+	}
 	bpf_spin_lock(&c->lock);
+	if (ends)
+		ended = turn_end(c, d.x, END_NEXT);
 	turn_data(c, s, &t);
 	bpf_spin_unlock(&c->lock);
+	if (d.x) {
+		struct about a = {.now = s->now};
+
+		a.cookie = bpf_get_socket_cookie(skb);
+		a.srtt_us = smoothed_rtt(sk);
+		ends_of_bpf_sock(sk, &a.ends);
+		draft_close(&d, ended, &a);
+	}
 	if (t.what == (TAKE_START | TAKE_REQUEST))
 		apply_mark(skb, c);
 	if (c->mode & CONN_LOCAL)
 		return;
-	if (t.what)
+	if (t.what) {
+		if (t.what & TAKE_START && v->len != c->single_len)
+			t.what |= TAKE_LOOK;
 		take_heads(skb, t.what, t.offset, v->offset + t.skip, v->len - t.skip);
+	}
 	if (!s->request && c->response_bytes > RESPONSE_HEAD_MAX && v->len >= TAIL_LEN &&
 	    (v->flags & TCP_PSH))
 		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
@@ -201,13 +228,7 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 	s.len = v.len;
 	if (v.len) {
 		s.now = bpf_ktime_get_ns();
-		if (turn_flips(c, &s)) {
-			bool crosses = turn_crosses(c, &s);
-
-			if (turn_ends(c, &s, crosses) || (crosses && crossed_request(skb, c, &v)))
-				emit_from_skb(skb, END_NEXT);
-		}
-		segment_data(skb, c, &v, &s);
+		segment_data(skb, sk, c, &v, &s);
 	}
 	if (v.flags & TCP_RST) {
 		bpf_spin_lock(&c->lock);
@@ -343,6 +364,8 @@ static __noinline void emit_from_sock(struct sock *sk, struct conn *c, u32 end)
 {
 	struct heads *h = bpf_sk_storage_get(&heads, sk, 0, 0);
 	struct about a = {.cookie = bpf_get_socket_cookie(sk), .end = end};
+
+	a.now = bpf_ktime_get_ns();
 
 	a.srtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
 
