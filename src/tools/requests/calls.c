@@ -46,14 +46,21 @@ static void read_messages(struct call *c)
 	c->answered = c->response.status && !c->response.interim;
 }
 
-/* More came than the one response that was asked for: there were several requests in the turn. */
+/* More came than the one response that was asked for: there were several requests in the turn. Where the
+ * bytes after it were captured they must look like another one, as some servers send more than they say. */
 static bool answers_more(const struct call *c)
 {
 	const struct message *m = &c->response;
+	uint64_t end = c->interim_bytes + m->head_length + m->body_length;
+	size_t seen;
 
-	return c->protocol == &protocol_http1 && c->answered && m->head_whole &&
-	       (m->body == BODY_NONE || m->body == BODY_LENGTH) && m->status != 101 &&
-	       c->response_bytes > c->interim_bytes + m->head_length + m->body_length;
+	if (c->protocol != &protocol_http1 || !c->answered || !m->head_whole ||
+	    m->body != BODY_LENGTH || c->response_bytes <= end)
+		return false;
+	if (end >= c->response_head.len)
+		return true;
+	seen = MIN(c->response_head.len - end, 5u);
+	return !memcmp(c->response_head.p + end, "HTTP/", seen);
 }
 
 static void judge(struct call *c)

@@ -193,7 +193,8 @@ static void show_pair(struct requests *r, const struct call *whole, const struct
 	c.response_last_ns = p->times[3];
 	c.request_bytes = p->request_bytes;
 	c.response_bytes = p->response_bytes;
-	c.quality &= ~(unsigned)(QUALITY_HEAD_CUT | QUALITY_UNANSWERED | QUALITY_MIDWAY);
+	c.quality &= ~(unsigned)(QUALITY_HEAD_CUT | QUALITY_UNANSWERED | QUALITY_MIDWAY |
+				 QUALITY_PIPELINED);
 	if (p->answered)
 		c.quality &= ~(unsigned)QUALITY_RESET;
 	if (p->gap || (!p->answered && whole->response_bytes))
