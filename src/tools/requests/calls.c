@@ -46,8 +46,9 @@ static void read_messages(struct call *c)
 	c->answered = c->response.status && !c->response.interim;
 }
 
-/* More came than the one response that was asked for: there were several requests in the turn. Where the
- * bytes after it were captured they must look like another one, as some servers send more than they say. */
+/* More came than the one response that was asked for: there were several requests in the turn.
+ * Where the bytes after it were captured they must look like another one, as some servers send more
+ * than they say. */
 static bool answers_more(const struct call *c)
 {
 	const struct message *m = &c->response;
