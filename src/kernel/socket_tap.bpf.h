@@ -35,6 +35,26 @@ struct {
 	__type(value, u32);
 } marks SEC(".maps");
 
+/* Connections that no process has used yet: while there are any, sends are looked at too. Else reads are
+ * enough, and each send costs no more than this test. */
+u64 unowned;
+
+ALWAYS_INLINE void conn_unowned(struct conn *c)
+{
+	if (c->mode & CONN_UNOWNED || c->owner.pid)
+		return;
+	c->mode |= CONN_UNOWNED;
+	__sync_fetch_and_add(&unowned, 1);
+}
+
+ALWAYS_INLINE void conn_owned(struct conn *c)
+{
+	if (!(c->mode & CONN_UNOWNED))
+		return;
+	c->mode &= ~CONN_UNOWNED;
+	__sync_fetch_and_sub(&unowned, 1);
+}
+
 u32 marks_used; /* set by user space with the first mark */
 const volatile bool ssh_shown;
 
@@ -224,4 +244,5 @@ ALWAYS_INLINE void tap_owner(struct conn *c)
 	else
 		c->mode &= ~CONN_PASS;
 	bpf_spin_unlock(&c->lock);
+	conn_owned(c);
 }

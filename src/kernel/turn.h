@@ -31,6 +31,7 @@ enum conn_mode {
 	CONN_PASS = 1 << 4,    /* the owner matches the filter */
 	CONN_LOCAL = 1 << 5,   /* a requester on loopback: the responder's end keeps the heads */
 	CONN_COUNTED = 1 << 6, /* a stream for good: user space said so */
+	CONN_UNOWNED = 1 << 7, /* no process has used it yet */
 };
 
 /* Overlaps raise `overlaps` by two and clean turns lower it by one: past this the connection is not

@@ -164,6 +164,7 @@ __noinline int conn_open(struct __sk_buff *skb)
 		count(COUNT_LOST_STATE, 1);
 		return 0;
 	}
+	conn_unowned(c);
 	if (sk->state == BPF_TCP_SYN_RECV) { /* Fast Open: it answers before it is established */
 		struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
@@ -261,8 +262,11 @@ int tap_egress(struct __sk_buff *skb)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(owner_send_tp, struct sock *sk)
 {
-	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	struct conn *c;
 
+	if (!unowned)
+		return 0;
+	c = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (c)
 		tap_owner(c);
 	return 0;
@@ -271,8 +275,11 @@ int BPF_PROG(owner_send_tp, struct sock *sk)
 SEC("fexit/tcp_sendmsg")
 int BPF_PROG(owner_send_fexit, struct sock *sk)
 {
-	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	struct conn *c;
 
+	if (!unowned)
+		return 0;
+	c = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (c)
 		tap_owner(c);
 	return 0;
@@ -329,6 +336,7 @@ ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 		}
 	} else {
 		c->role = ROLE_RESPONDER;
+		conn_unowned(c);
 	}
 	sent = BPF_CORE_READ(tp, snd_nxt);
 	received = BPF_CORE_READ(tp, rcv_nxt);
@@ -388,6 +396,8 @@ int BPF_PROG(state_tp, struct sock *sk, int old, int new)
 		c = bpf_sk_storage_get(&conns, sk, 0, 0);
 		if (c && c->phase != PHASE_IDLE)
 			emit_from_sock(sk, c, END_CLOSE);
+		if (c)
+			conn_owned(c);
 	}
 	return 0;
 }
