@@ -35,23 +35,23 @@ struct {
 	__type(value, u32);
 } marks SEC(".maps");
 
-/* Connections that no process has used yet: while there are any, sends are looked at too. Else reads are
- * enough, and each send costs no more than this test. */
+/* Connections that no process has used yet: while there are any, sends are looked at too. Else
+ * reads are enough, and each send costs no more than this test. */
 u64 unowned;
 
 ALWAYS_INLINE void conn_unowned(struct conn *c)
 {
-	if (c->mode & CONN_UNOWNED || c->owner.pid)
+	if (c->user & USER_NONE || c->owner.pid)
 		return;
-	c->mode |= CONN_UNOWNED;
+	c->user |= USER_NONE;
 	__sync_fetch_and_add(&unowned, 1);
 }
 
 ALWAYS_INLINE void conn_owned(struct conn *c)
 {
-	if (!(c->mode & CONN_UNOWNED))
+	if (!(c->user & USER_NONE))
 		return;
-	c->mode &= ~CONN_UNOWNED;
+	c->user &= ~USER_NONE;
 	__sync_fetch_and_sub(&unowned, 1);
 }
 
@@ -124,6 +124,19 @@ ALWAYS_INLINE void ends_of_sock(const struct sock *sk, struct ends *e)
 	e->pad = 0;
 }
 
+/* Is the other end surely here, and asked for too? Then it keeps the heads for both. Only loopback
+ * addresses say so: one's own other addresses may be rewritten to those of another host. */
+ALWAYS_INLINE bool ends_loopback(const struct ends *e)
+{
+	const u32 *l = (const u32 *)e->local, *r = (const u32 *)e->remote;
+
+	if (filters_owner() || filter.by_net || l[0] || l[1] || r[0] || r[1])
+		return false;
+	if (l[2] == MAPPED && r[2] == MAPPED) /* 127.0.0.0/8 */
+		return (bpf_ntohl(l[3]) >> 24) == 127 && (bpf_ntohl(r[3]) >> 24) == 127;
+	return !l[2] && !r[2] && l[3] == bpf_htonl(1) && r[3] == bpf_htonl(1); /* ::1 */
+}
+
 /* Does anybody want this connection? SSH is left out unless asked for, so that a remote terminal
  * does not feed itself. */
 ALWAYS_INLINE bool tap_wants_ports(u16 local, u16 remote, u32 bytes)
@@ -175,7 +188,7 @@ ALWAYS_INLINE void draft_open(struct draft *d, const struct conn *c, const struc
 	d->request = h ? h->request : 0;
 	d->response = h ? h->response : 0;
 	d->hole = h ? h->hole ^ h->hole_end : 0;
-	if (!filters_owner() || c->mode & CONN_PASS)
+	if (!filters_owner() || c->user & USER_PASS)
 		d->x = tap_reserve(h, d->request + d->response);
 	else if (end != END_SWEEP)
 		count(COUNT_FILTERED, 1);
@@ -204,7 +217,7 @@ ALWAYS_INLINE void draft_close(struct draft *d, bool ended, const struct about *
 		x->flags |= EX_GAP;
 	__builtin_memcpy(x->local, e->local, 16);
 	__builtin_memcpy(x->remote, e->remote, 16);
-	x->loopback = e->local[0] == e->remote[0] && e->local[1] == e->remote[1];
+	x->loopback = ends_loopback(e);
 	x->local_port = e->local_port;
 	x->remote_port = e->remote_port;
 	ring_submit(x);
@@ -240,9 +253,9 @@ ALWAYS_INLINE void tap_owner(struct conn *c)
 	bpf_spin_lock(&c->lock);
 	c->owner = o;
 	if (pass)
-		c->mode |= CONN_PASS;
+		c->user |= USER_PASS;
 	else
-		c->mode &= ~CONN_PASS;
+		c->user &= ~USER_PASS;
 	bpf_spin_unlock(&c->lock);
 	conn_owned(c);
 }

@@ -28,10 +28,14 @@ enum conn_mode {
 	CONN_MIDWAY = 1 << 1,  /* older than the tap, and no exchange has started since */
 	CONN_HTTP = 1 << 2,    /* the last request began with an HTTP method */
 	CONN_FOLLOW = 1 << 3,  /* emit its payload too */
-	CONN_PASS = 1 << 4,    /* the owner matches the filter */
 	CONN_LOCAL = 1 << 5,   /* a requester on loopback: the responder's end keeps the heads */
 	CONN_COUNTED = 1 << 6, /* a stream for good: user space said so */
-	CONN_UNOWNED = 1 << 7, /* no process has used it yet */
+};
+
+/* Of the process that uses the socket: a byte of its own, as its writers are not the packets'. */
+enum conn_user {
+	USER_PASS = 1 << 0, /* it matches the filter */
+	USER_NONE = 1 << 1, /* counted in `unowned`: no process has used the socket yet */
 };
 
 /* Overlaps raise `overlaps` by two and clean turns lower it by one: past this the connection is not
@@ -70,6 +74,8 @@ struct conn {
 	u32 swept;   /* last activity at the last snapshot, in us */
 	u32 answer_ack; /* what the last response segment acknowledged */
 	u8 tail[TAIL_LEN];
+	u8 user; /* enum conn_user */
+	u8 pad[3];
 	struct owner owner;
 };
 

@@ -65,7 +65,7 @@ const struct opt common_opts[] = {
 	{'d', "duration", "SECONDS", OPT_UINT, 0, offsetof(struct common, duration), .min = 1,
 	 .max = 1000000000, .help = "end after so many seconds"},
 	{'n', "rows", "ROWS", OPT_UINT, 0, offsetof(struct common, rows), .min = 1,
-	 .help = "end after so many rows"},
+	 .help = "end after so many rows; with --by: show so many groups"},
 	{'p', "pid", "PID", OPT_UINT, 0, offsetof(struct common, pid), .min = 1, .max = 4194304,
 	 .help = "only what this process does"},
 	{0, "comm", "NAME", OPT_CALL, 0, 0, .parse = parse_comm,

@@ -168,7 +168,7 @@ int session_set_schema(struct session *s, const struct schema *schema, uint64_t 
 	r = output_new(&o, output_kinds[s->common.format], schema, fields, n, STDOUT_FILENO,
 		       output_style_of(STDOUT_FILENO));
 	if (r)
-		return session_fail(s, r, "no memory for the output");
+		return session_fail(s, r, "cannot use the output: %s", strerror(-r));
 	output_free(s->output);
 	s->output = o;
 	s->schema = schema;
@@ -222,8 +222,15 @@ static int parse_options(struct session *s, int argc, char **argv)
 	int r = opt_parse(argc, argv, own ? sets : sets + 1, own ? 2 : 1, &operands, &err);
 
 	if (!r && operands && !*t->manual.operands) {
-		buf_printf(&err, "'%s' is not an option; see 'tapline %s --help'", argv[1],
-			   t->manual.name);
+		bool command = false;
+
+		for (size_t i = 0; tools[i]; i++)
+			command |= !strcmp(tools[i]->manual.name, argv[1]);
+		if (command)
+			buf_printf(&err, "put the subcommand first: tapline %s ...", argv[1]);
+		else
+			buf_printf(&err, "'%s' is not an option; see 'tapline %s --help'", argv[1],
+				   t->manual.name);
 		r = -EINVAL;
 	}
 	if (r)

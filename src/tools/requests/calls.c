@@ -64,11 +64,37 @@ static bool answers_more(const struct call *c)
 	return !memcmp(c->response_head.p + end, "HTTP/", seen);
 }
 
-static void judge(struct call *c)
+/* Is this end's record its last word on the exchange? */
+static bool is_final(const struct exchange *x)
+{
+	return x && x->end != END_SWEEP;
+}
+
+/* The client was gone before any of the answer came. */
+static bool gave_up(const struct call *c)
+{
+	return is_final(c->requester) && c->requester->request_bytes &&
+	       !c->requester->response_bytes;
+}
+
+/* The turn holds more than the one request that was read. */
+static bool asks_more(const struct call *c)
+{
+	const struct message *q = &c->request;
+
+	return c->protocol == &protocol_http1 && q->method.p && q->head_whole &&
+	       (q->body == BODY_NONE || q->body == BODY_LENGTH) && c->response.status != 101 &&
+	       c->request_bytes > q->head_length + q->body_length;
+}
+
+void call_judge(struct call *c)
 {
 	const struct exchange *a = c->requester, *b = c->responder;
 	unsigned flags = (a ? a->flags : 0) | (b ? b->flags : 0);
 	bool http = c->protocol == &protocol_http1;
+
+	c->quality = 0;
+	c->crossed = flags & EX_OVERLAP;
 
 	if (http && c->request.method.p && !c->request.head_whole)
 		c->quality |= QUALITY_HEAD_CUT;
@@ -76,11 +102,11 @@ static void judge(struct call *c)
 		c->quality |= QUALITY_MIDWAY;
 	if (flags & EX_GAP)
 		c->quality |= QUALITY_GAP;
-	if (answers_more(c))
+	if (asks_more(c) || answers_more(c))
 		c->quality |= QUALITY_PIPELINED;
 	if (!b && a->flags & EX_LOCAL)
 		c->quality |= QUALITY_LOST;
-	if (c->request_bytes && (!c->response_bytes || (http && c->response.interim)))
+	if (c->request_bytes && (!c->response_bytes || (http && c->response.interim) || gave_up(c)))
 		c->quality |= QUALITY_UNANSWERED;
 	if (flags & EX_RESET && !call_is_whole(c))
 		c->quality |= QUALITY_RESET;
@@ -92,8 +118,9 @@ void call_of(struct call *c, const struct exchange *requester, const struct exch
 	/* Times as the client felt them, where the client is here: all of one end. */
 	const struct exchange *t = requester ? requester : responder;
 
-	if (requester && responder && !requester->response_bytes && responder->response_bytes)
-		t = responder;
+	if (requester && responder && requester->end == END_SWEEP && !requester->response_bytes &&
+	    responder->response_bytes)
+		t = responder; /* the requester's snapshot is older */
 	memset(c, 0, sizeof(*c));
 	c->requester = requester;
 	c->responder = responder;
@@ -112,7 +139,7 @@ void call_of(struct call *c, const struct exchange *requester, const struct exch
 	}
 	read_messages(c);
 	c->host = c->request.host;
-	judge(c);
+	call_judge(c);
 }
 
 /* The last bytes of the turn: at the end of its captured head, where that is all of it. */
@@ -178,6 +205,7 @@ void call_show(struct requests *r, struct call *c)
 	struct call_row row;
 
 	r->calls++;
+	r->both_ends += c->requester && c->responder;
 	row_of_call(r, c, &row);
 	if (r->by) {
 		if (session_where(r->session, &row.row))
@@ -187,6 +215,8 @@ void call_show(struct requests *r, struct call *c)
 	if (r->conf->in_flight)
 		return;
 	if (r->shown)
+		return;
+	if (!session_where(r->session, &row.row))
 		return;
 	r->shown = session_row(r->session, &row.row);
 	if (r->conf->heads)

@@ -12,8 +12,10 @@
 #include "requests.skel.h"
 
 #define NOTES_MAX 1024
-/* How long a call waits for its rest before it is shown without. */
-#define REST_NS 2000000000ull
+/* How long a call waits for its rest before it is shown without: after an early answer the rest may
+ * never come; after a 100-continue it does, however slow the upload, or the connection closes. */
+#define REST_NS    2000000000ull
+#define INTERIM_NS 600000000000ull
 
 enum end_index { REQUESTER, RESPONDER, ENDS };
 
@@ -26,6 +28,7 @@ struct held_end {
 struct rest {
 	bool has[ENDS], merged[ENDS];
 	bool interim; /* the answer so far was a 1xx */
+	uint32_t interim_bytes;
 	struct held_end end[ENDS];
 };
 
@@ -87,14 +90,24 @@ static struct rest *rest_take(struct notes *n, struct rest *rest)
 	return rest;
 }
 
-/* The call as far as it is known: shown, and forgotten. */
+/* The call as far as it is known. The heads of 1xx answers are gone, their bytes are not. */
+static void rest_call(const struct rest *rest, struct call *c)
+{
+	call_of(c, rest->has[REQUESTER] ? &rest->end[REQUESTER].x : NULL,
+		rest->has[RESPONDER] ? &rest->end[RESPONDER].x : NULL);
+	if (c->response.interim)
+		return;
+	c->interim_bytes += rest->interim_bytes;
+	call_judge(c);
+}
+
+/* Shown, and forgotten. */
 static void rest_show(struct requests *r, struct rest *rest)
 {
 	struct call c;
 
 	(void)rest_take(r->notes, rest);
-	call_of(&c, rest->has[REQUESTER] ? &rest->end[REQUESTER].x : NULL,
-		rest->has[RESPONDER] ? &rest->end[RESPONDER].x : NULL);
+	rest_call(rest, &c);
 	call_show(r, &c);
 	free(rest);
 }
@@ -152,6 +165,7 @@ static bool rest_hold(struct requests *r, const struct call *c)
 	if (!rest)
 		return false;
 	rest->interim = c->response.interim;
+	rest->interim_bytes = rest->interim ? (uint32_t)c->response_bytes : 0;
 	for (int i = 0; i < ENDS; i++) {
 		struct note *note = x[i] ? note_add(r, x[i]->cookie, NOTE_REST) : NULL;
 
@@ -226,9 +240,10 @@ static bool rest_continue(struct requests *r, struct rest *rest, struct call *c)
 		if (rest->has[i] && !rest->merged[i])
 			return true; /* the other end's record is on its way, or its time will be up
 				      */
-	call_of(&whole, rest->has[REQUESTER] ? &rest->end[REQUESTER].x : NULL,
-		rest->has[RESPONDER] ? &rest->end[RESPONDER].x : NULL);
+	rest_call(rest, &whole);
 	rest->interim = whole.response.interim && !whole.answered;
+	if (rest->interim)
+		rest->interim_bytes = (uint32_t)whole.response_bytes;
 	if (needs_rest(&whole)) {
 		memset(rest->merged, 0, sizeof(rest->merged));
 		return true;
@@ -305,7 +320,10 @@ void notes_expire(struct requests *r, bool all)
 	while (note) {
 		struct note *next = note->hh.next;
 
-		if (note->kind == NOTE_REST && (all || r->now_ns - note->since_ns > REST_NS)) {
+		uint64_t limit =
+			note->kind == NOTE_REST && note->rest->interim ? INTERIM_NS : REST_NS;
+
+		if (note->kind == NOTE_REST && (all || r->now_ns - note->since_ns > limit)) {
 			rest_show(r, note->rest);
 			next = r->notes->by_cookie; /* two notes may have gone */
 		}

@@ -225,7 +225,7 @@ static unsigned take_queue(struct requests *r, const struct call *c, const struc
 		f->free = p;
 		n++;
 	}
-	if (q && !q->first && x->end == END_CLOSE) {
+	if (q && !q->first) {
 		HASH_DEL(f->queues, q);
 		free(q);
 	}

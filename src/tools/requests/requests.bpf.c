@@ -64,8 +64,9 @@ static __noinline bool crossed_request(struct __sk_buff *skb, struct conn *c,
 {
 	u8 start[4];
 
-	if (!(c->mode & CONN_HTTP) || bpf_skb_load_bytes(skb, v->offset, start, sizeof(start)) ||
-	    !http_method(start))
+	/* A requester on loopback keeps no heads, and so never learned what it speaks. */
+	if (!(c->mode & (CONN_HTTP | CONN_LOCAL)) ||
+	    bpf_skb_load_bytes(skb, v->offset, start, sizeof(start)) || !http_method(start))
 		return false;
 	c->mode |= CONN_FOLLOW;
 	c->budget = FOLLOW_BURST;
@@ -143,7 +144,7 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 	    (v->flags & TCP_PSH))
 		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
 	if ((c->mode & CONN_FOLLOW) && c->phase != PHASE_STREAM &&
-	    (!filters_owner() || c->mode & CONN_PASS)) {
+	    (!filters_owner() || c->user & USER_PASS)) {
 		follow_refill(c, s->now, before);
 		follow_emit(skb, v->offset, v->len, (u64)v->seq << 32 | v->ack, s->request);
 	}
@@ -177,7 +178,8 @@ __noinline int conn_open(struct __sk_buff *skb)
 	} else {
 		conn_midway(c, sk);
 	}
-	if (c->role == ROLE_REQUESTER && skb->ifindex == 1 && !filters_owner())
+	ends_of_bpf_sock(sk, &e);
+	if (c->role == ROLE_REQUESTER && ends_loopback(&e))
 		c->mode |= CONN_LOCAL;
 	return 0;
 }
@@ -193,8 +195,6 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 		return 1;
 	if (!v.len && !(v.flags & (TCP_FIN | TCP_RST)))
 		return 1;
-	if (!tap_wants_ports(v.source, v.dest, v.len))
-		return 1;
 	sk = skb->sk;
 	if (!sk)
 		return 1;
@@ -202,10 +202,13 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 	if (!sk)
 		return 1;
 	if (sk->state == BPF_TCP_LISTEN) {
-		if (v.len && !egress)
+		if (v.len && !egress && tap_wants_ports(v.source, v.dest, v.len))
 			stash_put(skb);
 		return 1;
 	}
+	/* The socket's ports: NAT may have rewritten those of the header. */
+	if (!tap_wants_ports(sk->src_port, bpf_ntohs(sk->dst_port), v.len))
+		return 1;
 	if (filter.by_net) {
 		struct ends e;
 
@@ -358,7 +361,7 @@ ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 		bpf_spin_unlock(&c->lock);
 	}
 	ends_of_sock(sk, &e);
-	if (!accepted && !filters_owner() && e.local[0] == e.remote[0] && e.local[1] == e.remote[1])
+	if (!accepted && ends_loopback(&e))
 		c->mode |= CONN_LOCAL;
 	if (accepted && stash_waiting && c->phase == PHASE_IDLE) {
 		h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);

@@ -70,9 +70,19 @@ static int requests_open(struct session *s, void *conf)
 				 .seed = hash_seed(),
 				 .done = calls_done,
 				 .complete = calls_complete};
-	struct requests *r = calloc(1, sizeof(*r));
+	const struct requests_conf *asked = conf;
+	struct requests *r;
 	int e;
 
+	if (asked->in_flight && asked->by.n)
+		return session_fail(s, -EINVAL, "--in-flight and --by do not go together");
+	if (asked->heads && (asked->in_flight || asked->by.n))
+		return session_fail(s, -EINVAL,
+				    "-H shows the heads of rows: not with --in-flight or --by");
+	if (asked->path_depth && !asked->by.n)
+		return session_fail(s, -EINVAL,
+				    "--path-depth folds the groups of --by path: give that too");
+	r = calloc(1, sizeof(*r));
 	if (!r)
 		return session_fail(s, -ENOMEM, "no memory");
 	session_set_state(s, r);
@@ -164,7 +174,7 @@ static void requests_ledger(struct session *s, struct buf *out)
 		 claimed = session_counter(s, COUNT_CLAIMED);
 
 	ledger_line(out, "calls", r->calls, "seen");
-	ledger_line(out, "both_ends", j.joined, "of them with both ends on this host");
+	ledger_line(out, "both_ends", r->both_ends, "of them with both ends on this host");
 	if (j.evicted)
 		ledger_line(out, "evicted", j.evicted,
 			    "ends that were shown before the other one came");
@@ -263,13 +273,29 @@ const struct tool tool_requests = {
 				    "each send and receive, and one record is copied for each "
 				    "exchange and end, not for "
 				    "each segment. docs/PERFORMANCE.md has the measured numbers.",
-			.limits = "Not seen: what sockmap redirects past TCP, the owners of MPTCP "
-				  "subflows, the "
-				  "plaintext of TLS, memory-mapped receives. Of a request's head "
-				  "304 bytes are kept "
-				  "(head_cut marks a longer one). HTTP/2 is shown as protocol tcp. "
-				  "Exchanges "
-				  "that tapline joined midway are marked midway.",
+			.limits =
+				"Not seen: what sockmap redirects past TCP, the owners of MPTCP "
+				"subflows, "
+				"the plaintext of TLS, memory-mapped receives, UDP (and so "
+				"HTTP/3), "
+				"traffic that is only forwarded.\n\n"
+				"Of a request's head 304 bytes are kept (head_cut marks a longer "
+				"one), of a "
+				"response's 128 to 192: where its length stands further on, its "
+				"row comes "
+				"only when the connection goes on or ends. HTTP/2 is shown as "
+				"protocol tcp. "
+				"Secrets are masked in HTTP heads and paths; other protocols show "
+				"how a "
+				"request starts, as it is. Two ends that both send all the time "
+				"are one "
+				"row, a stream; where they pause for each other, each turn is a "
+				"row. A "
+				"process keeps the name it had when it first used the socket. What "
+				"was "
+				"asked before tapline started is shown from its next bytes on, and "
+				"marked "
+				"midway where something is missing. --where cannot compare times.",
 		},
 	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_CGROUP2 | NEED_STORAGE,
 	.conf_size = sizeof(struct requests_conf),

@@ -40,6 +40,7 @@ struct call {
 	uint32_t interim_bytes; /* of the response: 1xx heads before the final one */
 	struct text host;       /* of the request, or remembered for its connection */
 	unsigned quality;
+	bool crossed; /* the answer began before the request had ended */
 };
 
 enum call_column {
@@ -116,7 +117,7 @@ struct requests {
 	uint64_t now_ns;
 	unsigned waiting; /* calls that --in-flight showed last */
 	int shown;        /* what session_row said last, when not 0 */
-	uint64_t calls, upgraded_bytes, absorbed, goodbyes;
+	uint64_t calls, upgraded_bytes, absorbed, goodbyes, both_ends;
 	char scratch[96 * 1024]; /* texts of the row that is being made */
 };
 
@@ -124,6 +125,8 @@ struct requests {
 void calls_done(void *arg, const struct exchange *requester, const struct exchange *responder);
 bool calls_complete(void *arg, const struct exchange *requester, const struct exchange *responder);
 void call_of(struct call *c, const struct exchange *requester, const struct exchange *responder);
+/* Sets the quality anew, after something of the call was changed. */
+void call_judge(struct call *c);
 /* Is the call over by its own protocol, though its connection goes on? */
 bool call_is_whole(const struct call *c);
 /* The end of a call: to a row, and on. */

@@ -94,7 +94,7 @@ static const struct column columns[C_COLUMNS] = {
 		    .help = "the client for people: name[pid], or address:port"},
 	[C_TO] = {"to", "TO", COL_TEXT, UNIT_NONE, FIELD(to), 24,
 		  COLUMN_SHOWN | COLUMN_EXTRA | COLUMN_SHRINKS,
-		  .help = "the server for people: name[pid]:port, or address:port"},
+		  .help = "the server for people: name:port[pid], or address:port"},
 	[C_WHAT] = {"what", "REQUEST", COL_TEXT, UNIT_NONE, FIELD(what), 36,
 		    COLUMN_SHOWN | COLUMN_EXTRA | COLUMN_GROWS,
 		    .help = "the request for people: method, host and path, or how it starts"},
@@ -155,6 +155,17 @@ static uint64_t us_between(uint64_t from, uint64_t to)
 	return to > from ? (to - from) / 1000 : 0;
 }
 
+/* Until when nothing had come: the client's own end knows best, unless all it sent is a snapshot.
+ */
+static uint64_t waited_until(const struct call *c)
+{
+	const struct exchange *a = c->requester, *b = c->responder;
+
+	if (!a || !b || a->end != END_SWEEP)
+		return a ? a->now_ns : b->now_ns;
+	return MAX(a->now_ns, b->now_ns);
+}
+
 static void fill_times(struct requests *r, const struct call *c, struct call_row *row)
 {
 	const struct exchange *a = c->requester, *b = c->responder;
@@ -164,13 +175,13 @@ static void fill_times(struct requests *r, const struct call *c, struct call_row
 		KNOW(row, C_TIME, time, session_wall(r->session, first));
 	if (a && a->connect_us)
 		KNOW(row, C_CONNECT_US, connect_us, a->connect_us);
-	if (c->request_last_ns && c->response_first_ns)
+	if (c->request_last_ns && c->response_first_ns && !c->crossed)
 		KNOW(row, C_TTFB_US, ttfb_us, us_between(c->request_last_ns, c->response_first_ns));
 	if (c->request_first_ns && c->response_last_ns)
 		KNOW(row, C_TOTAL_US, total_us,
 		     us_between(c->request_first_ns, c->response_last_ns));
 	else if (c->request_first_ns && c->quality & QUALITY_UNANSWERED)
-		KNOW(row, C_TOTAL_US, total_us, us_between(c->request_first_ns, c->x->now_ns));
+		KNOW(row, C_TOTAL_US, total_us, us_between(c->request_first_ns, waited_until(c)));
 	if (b && b->read_ns && b->request_first_ns) {
 		KNOW(row, C_SERVER_QUEUE_US, server_queue_us,
 		     us_between(b->request_first_ns, b->read_ns));
@@ -245,7 +256,8 @@ static void fill_message(struct requests *r, const struct call *c, struct call_r
 			  printable_start(r, c->request_head, scratch));
 	if (c->request_bytes || !midway)
 		KNOW(row, C_REQUEST_BYTES, request_bytes, c->request_bytes);
-	KNOW(row, C_RESPONSE_BYTES, response_bytes, c->response_bytes);
+	if (c->response_bytes || !(c->quality & QUALITY_PIPELINED))
+		KNOW(row, C_RESPONSE_BYTES, response_bytes, c->response_bytes);
 	if (r->wanted & 1ull << C_REQUEST_HEAD && c->protocol) {
 		know_text(row, C_REQUEST_HEAD, &row->request_head,
 			  shown_head(r, c->request_head, scratch));
@@ -259,9 +271,9 @@ static void name_end(struct buf *b, bool known, struct text comm, uint64_t pid,
 {
 	if (known) {
 		buf_bytes(b, comm.p, comm.len);
-		buf_printf(b, "[%llu]", (unsigned long long)pid);
 		if (server)
 			buf_printf(b, ":%llu", (unsigned long long)port);
+		buf_printf(b, "[%llu]", (unsigned long long)pid);
 		return;
 	}
 	if (!addr_is_v4(addr))
@@ -324,6 +336,6 @@ void row_of_call(struct requests *r, const struct call *c, struct call_row *row)
 	KNOW(row, C_QUALITY, quality, c->quality);
 	if (r->conf->in_flight && c->request_first_ns)
 		KNOW(row, C_AGE_US, age_us, us_between(c->request_first_ns, r->now_ns));
-	if (r->wanted & 1ull << C_WHAT)
+	if (r->wanted & (1ull << C_FROM | 1ull << C_TO | 1ull << C_WHAT))
 		fill_names(row, &scratch);
 }

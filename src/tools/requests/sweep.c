@@ -46,8 +46,9 @@ int sweep_run(struct requests *r, uint64_t quiet_ns, bool all)
 	return n < 0 ? -errno : 0;
 }
 
-/* What is waiting: no answer, or one that is not over. An exchange of an unknown protocol that was
- * answered and has gone quiet most likely waits for its client, not for its server. */
+/* What is waiting: no answer, or one that is not over. An exchange of an unknown protocol, or of
+ * unknown length, that was answered and has gone quiet most likely waits for its client, not for
+ * its server. */
 static void show_waiting(void *arg, const struct exchange *requester,
 			 const struct exchange *responder)
 {
@@ -58,7 +59,7 @@ static void show_waiting(void *arg, const struct exchange *requester,
 	call_of(&c, requester, responder);
 	if (!c.request_bytes || call_is_whole(&c))
 		return;
-	if (c.response_bytes && c.protocol != &protocol_http1 &&
+	if (c.response_bytes && (c.protocol != &protocol_http1 || !c.response.head_whole) &&
 	    r->now_ns - c.response_last_ns > SHOW_NS)
 		return;
 	c.quality &= ~(unsigned)QUALITY_UNANSWERED; /* not yet is not never */
@@ -82,7 +83,8 @@ int in_flight_show(struct requests *r, uint64_t now_ns)
 	r->waiting = 0;
 	(void)join_in_flight(r->join, now_ns, 1000, show_waiting, r);
 	if (!r->waiting && output_style(session_output(r->session))->terminal)
-		(void)output_text(session_output(r->session), TEXT("nothing is waiting\n"));
+		(void)output_text(session_output(r->session),
+				  TEXT("nothing that was asked since the start is waiting\n"));
 	return r->shown;
 }
 
