@@ -71,6 +71,7 @@ ABI_SIZE(struct exchange, 208);
 /* What user space tells the tap of a connection, by socket cookie. */
 enum mark {
 	MARK_FOLLOW = 1, /* emit its payload */
+	MARK_TELL,       /* of a requester on loopback: go on with a record for each call */
 	MARK_STREAM,     /* count its bytes and pair nothing */
 };
 

@@ -459,6 +459,35 @@ int join_add(struct join *j, const struct exchange *x, u64 now_ns)
 	return 0;
 }
 
+int join_add_told(struct join *j, const struct exchange *requester,
+		  const struct exchange *responder, u64 now_ns)
+{
+	size_t heads = (size_t)responder->request_head + responder->response_head;
+	u32 i;
+
+	if (heads > HEADS_MAX || responder->r.size < sizeof(*responder) + heads)
+		return -EBADMSG;
+	j->counts.taken++;
+	if (past_final(j->past, responder->cookie, responder->number)) {
+		j->counts.swallowed++;
+		return 0;
+	}
+	i = find_snapshot(j, responder, now_ns);
+	if (i != NONE) {
+		j->counts.replaced++;
+		release(j, i);
+	}
+	i = find_other(j, responder);
+	if (i != NONE) { /* the requester's snapshot, or its record after all */
+		j->counts.replaced++;
+		past_remember(j->past, j->slot[i].cookie, j->slot[i].number);
+		release(j, i);
+	}
+	j->counts.told++;
+	j->conf.done(j->conf.arg, requester, responder);
+	return 0;
+}
+
 void join_expire(struct join *j, u64 now_ns)
 {
 	for (struct list *l = due_next(j); l && j->slot[l->first].due_ns <= now_ns; l = due_next(j))

@@ -29,10 +29,11 @@ struct join_conf {
 };
 
 /* Each record taken is in one of these or still held:
- * taken = 2 * joined + alone + replaced + swallowed + forgotten + held. */
+ * taken = 2 * joined + told + alone + replaced + swallowed + forgotten + held. */
 struct join_counts {
 	uint64_t taken;     /* records that join_add() accepted */
 	uint64_t joined;    /* calls handed on with both ends */
+	uint64_t told;      /* calls handed on with an end that was known from before */
 	uint64_t alone;     /* calls handed on with one end */
 	uint64_t replaced;  /* snapshots that a later record of the same exchange replaced */
 	uint64_t swallowed; /* records of exchanges that were handed on before */
@@ -58,6 +59,12 @@ void join_free(struct join *j); /* hands nothing on */
  * Two ends of unknown role join too; the one with the higher port is given as the requester.
  */
 int join_add(struct join *j, const struct exchange *x, uint64_t now_ns);
+
+/* Takes the final record of a responder whose requester is known from before and sends none of its
+ * own for this exchange: handed on at once, with requester, which is the caller's, as its other
+ * end. */
+int join_add_told(struct join *j, const struct exchange *requester,
+		  const struct exchange *responder, uint64_t now_ns);
 
 /* Hands on what has waited for hold_ns. */
 void join_expire(struct join *j, uint64_t now_ns);

@@ -188,6 +188,10 @@ ALWAYS_INLINE void draft_open(struct draft *d, const struct conn *c, const struc
 	d->request = h ? h->request : 0;
 	d->response = h ? h->response : 0;
 	d->hole = h ? h->hole ^ h->hole_end : 0;
+	/* Of a call over loopback the responder's end says all but whose the requester's socket is,
+	 * and that has been said: one record for each call, not two. How it ends, both ends say. */
+	if (end == END_NEXT && c->mode & CONN_LOCAL && c->user & USER_TOLD)
+		return;
 	if (!filters_owner() || c->user & USER_PASS)
 		d->x = tap_reserve(h, d->request + d->response);
 	else if (end != END_SWEEP)
@@ -256,6 +260,7 @@ ALWAYS_INLINE void tap_owner(struct conn *c)
 		c->user |= USER_PASS;
 	else
 		c->user &= ~USER_PASS;
+	c->user &= ~USER_TOLD;
 	bpf_spin_unlock(&c->lock);
 	conn_owned(c);
 }

@@ -35,6 +35,7 @@ enum conn_mode {
 /* Of the process that uses the socket: a byte of its own, as its writers are not the packets'. */
 enum conn_user {
 	USER_PASS = 1 << 0, /* it matches the filter */
+	USER_TOLD = 1 << 2, /* user space has had a record of this end with this owner */
 	USER_NONE = 1 << 1, /* counted in `unowned`: no process has used the socket yet */
 };
 

@@ -240,6 +240,7 @@ void calls_done(void *arg, const struct exchange *requester, const struct exchan
 	struct call c;
 
 	call_of(&c, requester, responder);
+	told_learn(r, requester, responder);
 	if (followed_done(r, &c) || alone_take(r, &c))
 		return;
 	if (says_goodbye(&c)) {

@@ -85,6 +85,8 @@ ALWAYS_INLINE void apply_mark(struct __sk_buff *skb, struct conn *c)
 	mark = bpf_map_lookup_elem(&marks, &cookie);
 	if (!mark)
 		return;
+	if (*mark == MARK_TELL)
+		c->user &= ~USER_TOLD;
 	if (*mark == MARK_FOLLOW)
 		c->mode |= CONN_FOLLOW;
 	if (*mark == MARK_STREAM && c->phase != PHASE_STREAM) {
@@ -130,6 +132,8 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 		a.srtt_us = smoothed_rtt(sk);
 		ends_of_bpf_sock(sk, &a.ends);
 		draft_close(&d, ended, &a);
+		if (ended)
+			c->user |= USER_TOLD;
 	}
 	if (t.what == (TAKE_START | TAKE_REQUEST))
 		apply_mark(skb, c);

@@ -22,7 +22,8 @@ static int on_exchange(struct session *s, const struct record *rec)
 
 	if (sizeof(*x) + x->request_head + x->response_head > rec->size)
 		return 0;
-	(void)join_add(r->join, x, x->now_ns);
+	if (!told_take(r, x))
+		(void)join_add(r->join, x, x->now_ns);
 	return r->shown;
 }
 
@@ -208,6 +209,7 @@ static void requests_close(struct session *s)
 	join_free(r->join);
 	notes_free(r->notes);
 	alone_free(r);
+	told_free(r);
 	processes_free(r->processes);
 	followed_free(r);
 	free(r);

@@ -109,6 +109,7 @@ struct requests {
 	struct followed *followed;
 	struct notes *notes;
 	struct alone *alone; /* by connection */
+	struct told *told;   /* by responder */
 	struct processes *processes;
 	struct by *by;
 	int sweep_link_fd, marks_fd;
@@ -150,6 +151,12 @@ void notes_mark(struct requests *r, uint64_t cookie, uint32_t mark);
 bool alone_take(struct requests *r, const struct call *c);
 void alone_flush(struct requests *r); /* shows what is held */
 void alone_free(struct requests *r);
+
+/* told.c: requesters on loopback that need no record for each call. */
+void told_learn(struct requests *r, const struct exchange *requester,
+		const struct exchange *responder);
+bool told_take(struct requests *r, const struct exchange *x); /* handed on: true */
+void told_free(struct requests *r);
 
 /* by.c: --by. */
 int by_new(struct requests *r, struct by **out);
