@@ -41,7 +41,7 @@ METHOD = """
 - **Ready** is from before the process is started until it says so on TAPLINE_READY_FD, all programs
   attached: the median of all starts, one after the other.
 - **Idle connections** are opened, with tapline running, in a network namespace of their own by
-  `tests/programs/idle_conns`. Then tapline ends while they stay: what the kernel gives back, less what it
+  `tests/programs/idle_conns.c`. Then tapline ends while they stay: what the kernel gives back, less what it
   gives back when there are no connections, is what tapline added. It is read from the general-purpose
   slabs (the kmalloc caches of /proc/slabinfo, objects in use), from which socket storage is taken, once
   they stand still. Both ends are on this host; an end is half of a connection. The sweep's share is
