@@ -14,6 +14,7 @@
 #include "tools/requests/notes.c"
 #include "tools/requests/pipeline.c"
 #include "tools/requests/row.c"
+#include "tools/requests/told.c"
 
 #define ENV_FORMATS 3
 

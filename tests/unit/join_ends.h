@@ -47,11 +47,13 @@ static UNUSED bool is_complete(void *arg, const struct exchange *req, const stru
 	       (!rsp || rsp->response_bytes >= whole_from);
 }
 
-static UNUSED struct join *new_join(uint32_t entries, uint32_t remembered)
+static UNUSED struct join *new_join_holding(uint32_t entries, uint32_t remembered,
+					    uint64_t paired_hold_ns)
 {
 	const struct join_conf conf = {.entries = entries,
 				       .remembered = remembered,
 				       .hold_ns = HOLD,
+				       .paired_hold_ns = paired_hold_ns,
 				       .seed = SEED,
 				       .done = on_done,
 				       .complete = is_complete};
@@ -61,6 +63,11 @@ static UNUSED struct join *new_join(uint32_t entries, uint32_t remembered)
 	whole_from = 0;
 	assert_int_equal(join_new(&conf, &j), 0);
 	return j;
+}
+
+static UNUSED struct join *new_join(uint32_t entries, uint32_t remembered)
+{
+	return new_join_holding(entries, remembered, HOLD);
 }
 
 /* What one end saw; key stands for both sequence numbers. */
@@ -106,6 +113,6 @@ static UNUSED void check_account(const struct join *j)
 {
 	const struct join_counts c = join_counts(j);
 
-	assert_int_equal(c.taken,
-			 2 * c.joined + c.alone + c.replaced + c.swallowed + c.forgotten + c.held);
+	assert_int_equal(c.taken, 2 * c.joined + c.told + c.alone + c.replaced + c.swallowed +
+					  c.forgotten + c.held);
 }

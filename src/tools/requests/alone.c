@@ -85,6 +85,33 @@ static bool hold(struct requests *r, const struct exchange *x)
 	return true;
 }
 
+/* The same connection, seen from its other end? */
+static bool mirrors(const struct exchange *a, const struct exchange *b)
+{
+	return a->role != b->role && a->local_port == b->remote_port &&
+	       a->remote_port == b->local_port && !memcmp(a->local, b->remote, sizeof(a->local)) &&
+	       !memcmp(a->remote, b->local, sizeof(a->remote));
+}
+
+/* A response that was under way when tapline came: with bytes on their way, its ends first see
+ * other numbers and do not join. Its other end, if it is held: shown with it. */
+static bool pair_midway(struct requests *r, const struct exchange *x)
+{
+	for (struct alone *a = r->alone; a; a = a->hh.next) {
+		bool asks = x->role == ROLE_REQUESTER;
+		struct call c;
+
+		if (!(a->x.flags & EX_MIDWAY) || a->next || !mirrors(&a->x, x))
+			continue;
+		HASH_DEL(r->alone, a);
+		call_of(&c, asks ? x : &a->x, asks ? &a->x : x);
+		call_show(r, &c);
+		free(a);
+		return true;
+	}
+	return false;
+}
+
 bool alone_take(struct requests *r, const struct call *c)
 {
 	const struct filter *f = session_filter(r->session);
@@ -94,6 +121,8 @@ bool alone_take(struct requests *r, const struct call *c)
 
 	if (held && (both || x->flags & EX_STREAM) && (x->flags & EX_STREAM || x->end == END_CLOSE))
 		settle(r, held, x->flags & EX_STREAM);
+	if (!both && x->loopback && x->flags & EX_MIDWAY && !x->request_bytes)
+		return pair_midway(r, x) || hold(r, x);
 	if (both || !x->loopback || c->protocol || x->flags & EX_STREAM || !connection_of(x))
 		return false;
 	if (filter_has_owner(f)) /* the other end is not asked for */

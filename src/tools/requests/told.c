@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Whose the requester's sockets on loopback are. Their kernel side says it once for each connection, and
- * then leaves the record of each call to the responder's end: half the records, and no waiting. */
+/* Whose the requester's sockets on loopback are. Their kernel side says it once for each
+ * connection, and then leaves the record of each call to the responder's end: half the records, and
+ * no waiting. */
 #include <uthash.h>
 
 #include "tools/requests/requests.h"
@@ -14,7 +15,7 @@ struct told {
 	UT_hash_handle hh;
 };
 
-static struct told *find(const struct requests *r, uint64_t responder)
+static struct told *told_of(const struct requests *r, uint64_t responder)
 {
 	struct told *t = NULL;
 
@@ -23,7 +24,7 @@ static struct told *find(const struct requests *r, uint64_t responder)
 	return t;
 }
 
-static void drop(struct requests *r, struct told *t)
+static void told_drop(struct requests *r, struct told *t)
 {
 	HASH_DEL(r->told, t);
 	free(t);
@@ -41,15 +42,16 @@ void told_learn(struct requests *r, const struct exchange *requester,
 			notes_mark(r, requester->cookie, MARK_TELL);
 		return;
 	}
-	t = find(r, responder->cookie);
+	t = told_of(r, responder->cookie);
 	if (requester->end != END_NEXT) { /* it was the last one */
 		if (t && requester->end != END_SWEEP)
-			drop(r, t);
+			told_drop(r, t);
 		return;
 	}
 	if (!t) {
 		if (HASH_COUNT(r->told) >= TOLD_MAX)
-			drop(r, r->told); /* the oldest: its calls lose their client, not themselves */
+			told_drop(r, r->told); /* the oldest: its calls lose their client, not
+						  themselves */
 		t = calloc(1, sizeof(*t));
 		if (!t)
 			return;
@@ -67,7 +69,7 @@ bool told_take(struct requests *r, const struct exchange *x)
 
 	if (x->role != ROLE_RESPONDER || !x->loopback || x->end != END_NEXT)
 		return false;
-	t = find(r, x->cookie);
+	t = told_of(r, x->cookie);
 	if (!t)
 		return false;
 	/* The same exchange as the other end has it, but for what only that end knows. */
@@ -93,5 +95,5 @@ bool told_take(struct requests *r, const struct exchange *x)
 void told_free(struct requests *r)
 {
 	while (r->told)
-		drop(r, r->told);
+		told_drop(r, r->told);
 }
