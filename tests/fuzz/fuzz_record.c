@@ -265,6 +265,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	join_free(r.join);
 	notes_free(r.notes);
 	alone_free(&r);
+	told_free(&r);
 	followed_free(&r);
 	free(r.kernel->bss);
 	env_close_outputs();
