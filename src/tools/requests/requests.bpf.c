@@ -132,13 +132,20 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 		a.srtt_us = smoothed_rtt(sk);
 		ends_of_bpf_sock(sk, &a.ends);
 		draft_close(&d, ended, &a);
-		if (ended)
+		if (ended && c->mode & CONN_HTTP) /* others may turn out to be streams */
 			c->user |= USER_TOLD;
 	}
 	if (t.what == (TAKE_START | TAKE_REQUEST))
 		apply_mark(skb, c);
-	if (c->mode & CONN_LOCAL)
+	if (c->mode & CONN_LOCAL) {
+		u8 start[4];
+
+		/* It keeps no heads; whether it speaks HTTP it learns until that has been told. */
+		if (t.what == (TAKE_START | TAKE_REQUEST) && !(c->user & USER_TOLD) &&
+		    !bpf_skb_load_bytes(skb, v->offset, start, sizeof(start)) && http_method(start))
+			c->mode |= CONN_HTTP;
 		return;
+	}
 	if (t.what) {
 		if (t.what & TAKE_START && v->len != c->single_len)
 			t.what |= TAKE_LOOK;
