@@ -263,6 +263,20 @@ __noinline int take_heads(struct __sk_buff *skb, u32 what, u32 offset, u32 from,
 	return 0;
 }
 
+/* All of a payload record but its sizes; numbers: seq << 32 | ack. */
+ALWAYS_INLINE void payload_fill(struct payload *p, struct __sk_buff *skb, const struct conn *c,
+				u64 numbers, u32 request)
+{
+	__builtin_memset(p, 0, sizeof(*p));
+	p->r.kind = RECORD_PAYLOAD;
+	p->cookie = bpf_get_socket_cookie(skb);
+	p->now_ns = bpf_ktime_get_ns();
+	p->number = c->number - 1;
+	p->seq = numbers >> 32;
+	p->ack = (u32)numbers;
+	p->request = request;
+}
+
 /* One record of a followed connection's payload: n bytes from `from` on; numbers: seq << 32 | ack.
  * 0, or -1: no room. */
 __noinline int follow_piece(struct __sk_buff *skb, u32 from, u32 n, u64 numbers, u32 request)
@@ -277,18 +291,10 @@ __noinline int follow_piece(struct __sk_buff *skb, u32 from, u32 n, u64 numbers,
 		bpf_ringbuf_discard(p, 0);
 		return -1;
 	}
-	p->r.kind = RECORD_PAYLOAD;
-	p->r.pad = 0;
+	payload_fill(p, skb, c, numbers, request);
 	p->r.size = sizeof(*p) + PAYLOAD_MAX;
-	p->cookie = bpf_get_socket_cookie(skb);
-	p->now_ns = bpf_ktime_get_ns();
-	p->number = c->number - 1;
-	p->seq = numbers >> 32;
-	p->ack = (u32)numbers;
 	p->length = n;
 	p->captured = n;
-	p->request = request;
-	__builtin_memset(p->pad, 0, sizeof(p->pad));
 	ring_submit(p);
 	return 0;
 }
@@ -302,16 +308,9 @@ ALWAYS_INLINE void follow_skip(struct __sk_buff *skb, struct conn *c, u32 len, u
 	count(COUNT_FOLLOW_BYTES, len);
 	if (!p)
 		return;
-	__builtin_memset(p, 0, sizeof(*p));
-	p->r.kind = RECORD_PAYLOAD;
+	payload_fill(p, skb, c, numbers, request);
 	p->r.size = sizeof(*p);
-	p->cookie = bpf_get_socket_cookie(skb);
-	p->now_ns = bpf_ktime_get_ns();
-	p->number = c->number - 1;
-	p->seq = numbers >> 32;
-	p->ack = (u32)numbers;
 	p->length = len;
-	p->request = request;
 	ring_submit(p);
 }
 
