@@ -8,6 +8,7 @@
 enum exchange_kind {
 	RECORD_EXCHANGE, /* struct exchange, then request_head + response_head bytes */
 	RECORD_PAYLOAD,  /* struct payload, then its bytes: a connection in follow mode */
+	RECORD_SILENT,   /* struct silent: a requester that leaves its exchanges to the other end */
 };
 
 enum role { ROLE_UNKNOWN, ROLE_REQUESTER, ROLE_RESPONDER };
@@ -45,12 +46,13 @@ struct exchange {
 	u64 cookie; /* socket cookie: with number it names the exchange at this end */
 	u64 request_first_ns, request_last_ns;
 	u64 response_first_ns, response_last_ns;
-	u64 read_ns;                       /* responder: the first read after the request arrived */
+	u64 read_ns; /* responder: the first read after the request's first bytes arrived; void if
+			before these */
 	u64 request_bytes, response_bytes; /* sequence spans */
 	u64 now_ns;                        /* when this record was made */
 	u32 number;                        /* of the exchange on this socket, from 0 */
 	u32 join_seq, join_ack; /* the request's first sequence number, and the other way's next */
-	u32 connect_us; /* first exchange of a requester: SYN to ESTABLISHED; 0: not known */
+	u32 connect_us;         /* of a requester: SYN to ESTABLISHED; 0: not known */
 	u32 srtt_us;
 	u32 retransmits;
 	u16 flags;
@@ -71,7 +73,7 @@ ABI_SIZE(struct exchange, 208);
 /* What user space tells the tap of a connection, by socket cookie. */
 enum mark {
 	MARK_FOLLOW = 1, /* emit its payload */
-	MARK_TELL,       /* of a requester on loopback: go on with a record for each call */
+	MARK_SILENT,     /* of a requester on loopback: leave exchanges to the responder's end */
 	MARK_STREAM,     /* count its bytes and pair nothing */
 };
 
@@ -88,3 +90,15 @@ struct payload {
 	u8 pad[5];
 };
 ABI_SIZE(struct payload, 48);
+
+/* A requester on loopback that is tracked no longer, from the exchange on that begins now: whose it
+ * is. Again when that changes, and when the socket is closed. */
+struct silent {
+	struct record r;
+	u64 cookie;
+	u64 now_ns;
+	u32 closed; /* 1: the socket went to TCP_CLOSE */
+	u32 pad;
+	struct owner owner;
+};
+ABI_SIZE(struct silent, 72);

@@ -294,12 +294,18 @@ static u64 key_of(const struct exchange *x)
 	return (u64)x->join_seq << 32 | x->join_ack;
 }
 
+/* So it is mostly, where requesters are known from before; the chains are cold then. */
+static bool pool_is_empty(const struct join *j)
+{
+	return !j->flying.n && !j->waiting[HOLD_OPEN].n && !j->waiting[HOLD_PAIRED].n;
+}
+
 /* The end of the same connection on the other side, if it has no partner yet. */
 static u32 find_other(const struct join *j, const struct exchange *x)
 {
 	u64 key = key_of(x);
 
-	if (!key)
+	if (!key || pool_is_empty(j))
 		return NONE;
 	for (u32 i = j->head[BY_KEY][hash(j, key) & j->mask]; i != NONE;
 	     i = j->slot[i].chain[BY_KEY]) {
@@ -317,6 +323,8 @@ static u32 find_snapshot(struct join *j, const struct exchange *x, u64 now_ns)
 {
 	u32 found = NONE;
 
+	if (pool_is_empty(j))
+		return NONE;
 	for (u32 i = j->head[BY_ID][hash(j, x->cookie) & j->mask]; i != NONE;
 	     i = j->slot[i].chain[BY_ID]) {
 		const struct slot *s = &j->slot[i];
@@ -478,7 +486,12 @@ int join_add_told(struct join *j, const struct exchange *requester,
 		release(j, i);
 	}
 	i = find_other(j, responder);
-	if (i != NONE) { /* the requester's snapshot, or its record after all */
+	if (i != NONE && j->slot[i].final) {
+		deliver(j, responder, &j->copy[i].x);
+		release(j, i);
+		return 0;
+	}
+	if (i != NONE) {
 		j->counts.replaced++;
 		past_remember(j->past, j->slot[i].cookie, j->slot[i].number);
 		release(j, i);
@@ -486,6 +499,15 @@ int join_add_told(struct join *j, const struct exchange *requester,
 	j->counts.told++;
 	j->conf.done(j->conf.arg, requester, responder);
 	return 0;
+}
+
+const struct exchange *join_snapshot(const struct join *j, u64 cookie)
+{
+	for (u32 i = j->head[BY_ID][hash(j, cookie) & j->mask]; i != NONE;
+	     i = j->slot[i].chain[BY_ID])
+		if (j->slot[i].cookie == cookie && !j->slot[i].waits)
+			return &j->copy[i].x;
+	return NULL;
 }
 
 void join_expire(struct join *j, u64 now_ns)

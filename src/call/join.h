@@ -60,11 +60,14 @@ void join_free(struct join *j); /* hands nothing on */
  */
 int join_add(struct join *j, const struct exchange *x, uint64_t now_ns);
 
-/* Takes the final record of a responder whose requester is known from before and sends none of its
- * own for this exchange: handed on at once, with requester, which is the caller's, as its other
- * end. */
+/* Takes the final record of a responder whose requester is known from before and most likely sends
+ * none of its own for this exchange: handed on at once, with that one if it is there all the same,
+ * else with requester, which is the caller's. */
 int join_add_told(struct join *j, const struct exchange *requester,
 		  const struct exchange *responder, uint64_t now_ns);
+
+/* The snapshot of the exchange that is in flight at this socket, until the next call; or NULL. */
+const struct exchange *join_snapshot(const struct join *j, u64 cookie);
 
 /* Hands on what has waited for hold_ns. */
 void join_expire(struct join *j, uint64_t now_ns);

@@ -20,7 +20,7 @@ char LICENSE[] SEC("license") = "GPL";
 /* Read-only once loaded: what is not asked for is removed by the verifier. */
 const volatile struct filter filter;
 
-#define RING_SIZE (4 << 20)
+#define RING_SIZE (1 << 20)
 
 /* The session drains on a timer, so a submit need not wake it; half full, it does (one wake-up a
  * record costs about fifty times the submit). */

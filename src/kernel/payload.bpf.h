@@ -26,39 +26,39 @@ ALWAYS_INLINE struct bpf_sock *socket_of(struct __sk_buff *skb)
 
 /* Bytes from..to of the heads are loaded, which so far ended at `length`: what hole is there now?
  * Two holes count as one, with what lies between: that is rare, and errs towards EX_GAP. */
-__noinline int heads_hole(struct __sk_buff *skb, u32 length, u32 from, u32 to)
+ALWAYS_INLINE void heads_hole(struct conn *c, struct heads *h, u32 length, u32 from, u32 to)
+{
+	u32 begin = c->mode & CONN_HOLE ? h->hole : 0, end = c->mode & CONN_HOLE ? h->hole_end : 0;
+
+	if (from > length) {
+		begin = begin == end ? length : begin;
+		end = from;
+	} else {
+		if (from <= begin && to > begin)
+			begin = to < end ? to : end;
+		if (to >= end && from < end)
+			end = from > begin ? from : begin;
+	}
+	h->hole = begin;
+	h->hole_end = end;
+	bpf_spin_lock(&c->lock);
+	if (begin != end)
+		c->mode |= CONN_HOLE;
+	else
+		c->mode &= ~CONN_HOLE;
+	bpf_spin_unlock(&c->lock);
+}
+
+/* The same for what is loaded at the start of a head, where there is nearly never a hole. */
+__noinline int heads_loaded(struct __sk_buff *skb, u32 length, u32 from, u32 to)
 {
 	struct bpf_sock *sk = socket_of(skb);
 	struct heads *h = sk ? bpf_sk_storage_get(&heads, sk, 0, 0) : NULL;
+	struct conn *c = h ? bpf_sk_storage_get(&conns, sk, 0, 0) : NULL;
 
-	if (!h)
-		return 0;
-	if (from > length) {
-		if (h->hole == h->hole_end)
-			h->hole = length;
-		h->hole_end = from;
-		return 0;
-	}
-	if (from <= h->hole && to > h->hole)
-		h->hole = to < h->hole_end ? to : h->hole_end;
-	if (to >= h->hole_end && from < h->hole_end)
-		h->hole_end = from > h->hole ? from : h->hole;
+	if (c)
+		heads_hole(c, h, length, from, to);
 	return 0;
-}
-
-ALWAYS_INLINE void heads_loaded(struct __sk_buff *skb, const struct heads *h, u32 length, u32 from,
-				u32 to)
-{
-	if (from > length || h->hole != h->hole_end) /* nearly never */
-		heads_hole(skb, length, from, to);
-}
-
-ALWAYS_INLINE void heads_begin(struct heads *h)
-{
-	h->request = 0;
-	h->response = 0;
-	h->hole = 0;
-	h->hole_end = 0;
 }
 
 /* size, a constant, bytes to offset `at` of the heads, if they fit. */
@@ -74,14 +74,22 @@ __noinline int take_piece(struct __sk_buff *skb, u32 from, u32 n, u32 offset, u3
 {
 	struct bpf_sock *sk = socket_of(skb);
 	struct heads *h = sk ? bpf_sk_storage_get(&heads, sk, 0, 0) : NULL;
-	u32 to, done = 0, have;
+	struct conn *c = h ? bpf_sk_storage_get(&conns, sk, 0, 0) : NULL;
+	u32 to, done = 0, have, room = REQUEST_HEAD_MAX;
 
-	if (!h)
+	if (!c || (!response && c->phase == PHASE_RESPONSE))
 		return 0;
-	have = response ? h->response : h->request;
-	if (offset + n <= have && h->hole == h->hole_end)
+	if (response)
+		room = c->response_base <= HEADS_MAX - RESPONSE_HEAD_MAX
+			       ? RESPONSE_HEAD_MAX
+			       : HEADS_MAX - REQUEST_HEAD_MAX;
+	if (offset >= room)
+		return 0;
+	n = n > room - offset ? room - offset : n;
+	have = response ? c->response_head : h->request;
+	if (offset + n <= have && !(c->mode & CONN_HOLE))
 		return 0; /* a duplicate */
-	to = offset + (response ? h->request : 0);
+	to = offset + (response ? c->response_base : 0);
 	for (int i = 0; i < REQUEST_HEAD_MAX / 16; i++) {
 		if (done + 16 > n)
 			break;
@@ -100,61 +108,48 @@ __noinline int take_piece(struct __sk_buff *skb, u32 from, u32 n, u32 offset, u3
 				return 0;
 		}
 	}
-	heads_hole(skb, to - offset + have, to, to + n);
+	heads_hole(c, h, to - offset + have, to, to + n);
 	if (offset + n > have) {
 		if (response)
-			h->response = offset + n;
+			c->response_head = offset + n;
 		else
 			h->request = offset + n;
 	}
 	return 0;
 }
 
-ALWAYS_INLINE void take_request(struct __sk_buff *skb, struct heads *h, u32 offset, u32 from, u32 n)
+/* Not in the response phase: a head of the response stands where the rest would go. */
+ALWAYS_INLINE void take_request(struct __sk_buff *skb, struct conn *c, struct heads *h, u32 from,
+				u32 n)
 {
-	if (h->response)
-		return; /* its head stands where the rest would go */
-	if (offset) {
-		if (offset < REQUEST_HEAD_MAX)
-			take_piece(skb, from,
-				   n > REQUEST_HEAD_MAX - offset ? REQUEST_HEAD_MAX - offset : n,
-				   offset, 0);
-		return;
-	}
 	n = n > REQUEST_HEAD_MAX ? REQUEST_HEAD_MAX : n;
-	if (!load_bytes(skb, from, h->b, n, REQUEST_HEAD_MAX))
+	if (c->phase == PHASE_RESPONSE || !load_bytes(skb, from, h->b, n, REQUEST_HEAD_MAX))
 		return;
-	heads_loaded(skb, h, h->request, 0, n);
+	if (c->mode & CONN_HOLE)
+		heads_loaded(skb, h->request, 0, n);
 	if (n > h->request)
 		h->request = n;
 }
 
 /* The response's head follows the request's, which has ended: 432 bytes serve both. */
-ALWAYS_INLINE void take_response(struct __sk_buff *skb, struct heads *h, u32 offset, u32 from,
+ALWAYS_INLINE void take_response(struct __sk_buff *skb, struct conn *c, struct heads *h, u32 from,
 				 u32 n)
 {
-	u32 base = h->request, room;
+	u32 base = c->response_base;
 
-	if (base > REQUEST_HEAD_MAX)
-		return;
-	room = base <= HEADS_MAX - RESPONSE_HEAD_MAX ? RESPONSE_HEAD_MAX
-						     : HEADS_MAX - REQUEST_HEAD_MAX;
-	if (offset >= room)
-		return;
-	n = n > room - offset ? room - offset : n;
-	if (offset) {
-		take_piece(skb, from, n, offset, 1);
-		return;
-	}
 	if (base <= HEADS_MAX - RESPONSE_HEAD_MAX) {
+		n = n > RESPONSE_HEAD_MAX ? RESPONSE_HEAD_MAX : n;
 		if (!load_bytes(skb, from, h->b + base, n, RESPONSE_HEAD_MAX))
 			return;
-	} else if (!load_bytes(skb, from, h->b + base, n, HEADS_MAX - REQUEST_HEAD_MAX)) {
-		return;
+	} else if (base <= REQUEST_HEAD_MAX) {
+		n = n > HEADS_MAX - REQUEST_HEAD_MAX ? HEADS_MAX - REQUEST_HEAD_MAX : n;
+		if (!load_bytes(skb, from, h->b + base, n, HEADS_MAX - REQUEST_HEAD_MAX))
+			return;
 	}
-	heads_loaded(skb, h, base + h->response, base, base + n);
-	if (n > h->response)
-		h->response = n;
+	if (c->mode & CONN_HOLE)
+		heads_loaded(skb, base + c->response_head, base, base + n);
+	if (n > c->response_head)
+		c->response_head = n;
 }
 
 /* Methods as the first four bytes of a segment on a little-endian machine. */
@@ -237,29 +232,39 @@ __noinline int look_at_request(struct __sk_buff *skb, u32 len)
 	return 0;
 }
 
-/* Loads what turn_data wants of a segment for the heads: n bytes from `from` on, to `offset` of the
- * head that `what` names. start: a new exchange, whose heads begin anew. */
+/* Loads the first bytes of a head: n bytes from `from` on. what: as turn_data() says. */
+ALWAYS_INLINE void take_start(struct __sk_buff *skb, struct conn *c, struct heads *h, u32 what,
+			      u32 from, u32 n)
+{
+	if (what & TAKE_START)
+		h->request = 0;
+	if (what & TAKE_REQUEST)
+		take_request(skb, c, h, from, n);
+	else
+		take_response(skb, c, h, from, n);
+}
+
+/* The same to `offset` of the head, or where the socket's heads have no storage yet. */
 __noinline int take_heads(struct __sk_buff *skb, u32 what, u32 offset, u32 from, u32 n)
 {
 	struct bpf_sock *sk = socket_of(skb);
 	struct heads *h;
+	struct conn *c;
 
 	if (!sk)
 		return 0;
 	h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!h) {
+	c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (!h || !c) {
 		count(COUNT_LOST_STATE, 1);
 		return 0;
 	}
 	if (what & TAKE_START)
-		heads_begin(h);
-	if (!(what & TAKE_REQUEST)) {
-		take_response(skb, h, offset, from, n);
-		return 0;
-	}
-	take_request(skb, h, offset, from, n);
-	if (what & TAKE_LOOK)
-		look_at_request(skb, n);
+		h->request = 0;
+	if (offset)
+		take_piece(skb, from, n, offset, !(what & TAKE_REQUEST));
+	else
+		take_start(skb, c, h, what, from, n);
 	return 0;
 }
 

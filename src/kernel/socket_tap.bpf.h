@@ -55,7 +55,7 @@ ALWAYS_INLINE void conn_owned(struct conn *c)
 	__sync_fetch_and_sub(&unowned, 1);
 }
 
-u32 marks_used; /* set by user space with the first mark */
+u32 marks_used; /* by role, as bits: set by user space with the first mark of such an end */
 const volatile bool ssh_shown;
 
 /* The two names of a connection at one end. */
@@ -186,12 +186,10 @@ ALWAYS_INLINE void draft_open(struct draft *d, const struct conn *c, const struc
 {
 	d->x = NULL;
 	d->request = h ? h->request : 0;
-	d->response = h ? h->response : 0;
-	d->hole = h ? h->hole ^ h->hole_end : 0;
-	/* Of a call over loopback the responder's end says all but whose the requester's socket is,
-	 * and that has been said: one record for each call, not two. How it ends, both ends say. */
-	if (end == END_NEXT && c->mode & CONN_LOCAL && c->user & USER_TOLD)
-		return;
+	d->response = 0;
+	if (h && c->phase >= PHASE_RESPONSE && c->response_base == h->request)
+		d->response = c->response_head;
+	d->hole = h ? c->mode & CONN_HOLE : 0;
 	if (!filters_owner() || c->user & USER_PASS)
 		d->x = tap_reserve(h, d->request + d->response);
 	else if (end != END_SWEEP)
@@ -244,8 +242,26 @@ static __noinline void tap_emit(struct conn *c, struct heads *h, const struct ab
 	draft_close(&d, ended, a);
 }
 
+/* Of a requester on loopback that is silent, or is to be. False: no room for the record. */
+static __noinline bool silent_tell(const struct conn *c, u64 cookie, bool closed)
+{
+	struct silent *s = ring_reserve(sizeof(*s));
+
+	if (!s)
+		return false;
+	__builtin_memset(s, 0, sizeof(*s));
+	s->r.kind = RECORD_SILENT;
+	s->r.size = sizeof(*s);
+	s->cookie = cookie;
+	s->now_ns = bpf_ktime_get_ns();
+	s->closed = closed;
+	s->owner = c->owner;
+	ring_submit(s);
+	return true;
+}
+
 /* The process that runs now uses this socket: it is the owner from here on. */
-ALWAYS_INLINE void tap_owner(struct conn *c)
+ALWAYS_INLINE void tap_owner(struct sock *sk, struct conn *c)
 {
 	struct owner o;
 	bool pass;
@@ -260,7 +276,8 @@ ALWAYS_INLINE void tap_owner(struct conn *c)
 		c->user |= USER_PASS;
 	else
 		c->user &= ~USER_PASS;
-	c->user &= ~USER_TOLD;
 	bpf_spin_unlock(&c->lock);
 	conn_owned(c);
+	if (c->user & USER_SILENT)
+		silent_tell(c, bpf_get_socket_cookie(sk), false);
 }

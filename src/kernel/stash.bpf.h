@@ -100,7 +100,6 @@ ALWAYS_INLINE void stash_claim(struct conn *c, struct heads *h, struct ends *e)
 	seg.len = s->len;
 	seg.now = s->now;
 	if (h) {
-		heads_begin(h);
 		h->request = s->captured;
 		__builtin_memcpy(h->b, s->b, REQUEST_HEAD_MAX);
 	}

@@ -28,15 +28,17 @@ enum conn_mode {
 	CONN_MIDWAY = 1 << 1,  /* older than the tap, and no exchange has started since */
 	CONN_HTTP = 1 << 2,    /* the last request began with an HTTP method */
 	CONN_FOLLOW = 1 << 3,  /* emit its payload too */
+	CONN_HOLE = 1 << 4,    /* bytes of a head were not seen yet */
 	CONN_LOCAL = 1 << 5,   /* a requester on loopback: the responder's end keeps the heads */
 	CONN_COUNTED = 1 << 6, /* a stream for good: user space said so */
 };
 
 /* Of the process that uses the socket: a byte of its own, as its writers are not the packets'. */
 enum conn_user {
-	USER_PASS = 1 << 0, /* it matches the filter */
-	USER_TOLD = 1 << 2, /* user space has had a record of this end with this owner */
-	USER_NONE = 1 << 1, /* counted in `unowned`: no process has used the socket yet */
+	USER_PASS = 1 << 0,   /* it matches the filter */
+	USER_NONE = 1 << 1,   /* counted in `unowned`: no process has used the socket yet */
+	USER_SILENT = 1 << 2, /* not tracked: the other end says all, and user space knows whose
+				 this one is */
 };
 
 /* Overlaps raise `overlaps` by two and clean turns lower it by one: past this the connection is not
@@ -49,8 +51,14 @@ enum conn_user {
 /* A jump over more than this is not a lost segment but a connection that was joined midway. */
 #define GAP_MAX (16u << 20)
 
-/* State of one end. It must stay within 184 bytes: with the kernel's 72 bytes of element header it
- * fills one 256-byte slab object exactly. */
+/*
+ * State of one end. It must stay within 184 bytes: with the kernel's 72 bytes of element header it
+ * fills one 256-byte slab object exactly. Requests and responses are mostly seen on different CPUs,
+ * and a cache line that both write costs more than all else that a segment costs. So fields are
+ * grouped by who writes them, a cache line each: where requests are seen, where responses are (it
+ * has to write `next` and `phase` too), and what hardly changes. Response fields are those of the
+ * last response turn, and void until this exchange's begins.
+ */
 struct conn {
 	struct turn_lock lock;
 	u8 role, phase, mode, overlaps;
@@ -58,33 +66,39 @@ struct conn {
 				 responder's */
 	u64 request_first_ns; /* while connecting: when the SYN was sent */
 	u64 request_last_ns;
-	u64 response_first_ns, response_last_ns;
-	u64 read_ns;
-	u64 request_bytes, response_bytes;
+	u64 request_bytes;
 	u32 join_seq, join_ack;
-	u32 response_seq; /* first of the response turn */
-	u32 number;       /* exchanges started */
-	u32 retransmits;
-	u32 connect_us;
-	u32 first_seq, first_ack; /* the connection's first sequence numbers: both ends know them */
-	u32 single_len; /* length of the last request segment that held one message only */
-	u32 budget;     /* bytes of payload that may still be emitted */
+	u32 number; /* exchanges started */
 	u16 flags;
+	u16 retransmits;
+
+	u64 read_ns; /* void if before request_first_ns */
+	u64 response_first_ns, response_last_ns;
+	u64 response_bytes;
+	u32 response_seq; /* first of the response turn */
+	u32 answer_ack;   /* what the last response segment acknowledged */
+	u8 tail[TAIL_LEN];
+	u16 response_head, response_base; /* committed length; where it begins in heads.b */
+	u32 swept;                        /* last activity at the last snapshot, in us */
+	u32 connect_us;
 	u16 crossed; /* low half of next[1] at the last crossing: a burst that crosses counts once
 		      */
-	u32 swept;   /* last activity at the last snapshot, in us */
-	u32 answer_ack; /* what the last response segment acknowledged */
-	u8 tail[TAIL_LEN];
-	u8 user; /* enum conn_user */
-	u8 pad[3];
+	u16 pad;
+
+	u32 first_seq, first_ack; /* the connection's first sequence numbers: both ends know them */
+	u32 budget;               /* bytes of payload that may still be emitted */
+	u16 single_len; /* length of the last request segment that held one message only */
+	u8 user;        /* enum conn_user */
+	u8 pad2;
 	struct owner owner;
 };
 
 /* The heads of the exchange that is going on; a storage of its own, as most idle ends need none.
  * Bytes past request + response are not committed and belong to whoever is loading them. */
 struct heads {
-	u16 request, response; /* committed lengths */
-	u16 hole, hole_end;    /* bytes of b that were not seen yet; equal: none */
+	u16 request;        /* committed length; that of the response is in conn */
+	u16 hole, hole_end; /* bytes of b that were not seen yet, while CONN_HOLE */
+	u16 pad;
 	u8 b[HEADS_MAX];
 };
 
@@ -100,7 +114,6 @@ enum take {
 	TAKE_REQUEST = 1,
 	TAKE_RESPONSE = 2,
 	TAKE_START = 4, /* heads begin anew */
-	TAKE_LOOK = 8,  /* at what the request is: its length is new */
 };
 
 /* What the caller is to load for the heads: len bytes of the segment from `skip` go to offset. */
@@ -155,16 +168,24 @@ ALWAYS_INLINE void turn_start(struct conn *c, u64 now)
 	c->join_ack = c->next[1];
 	c->request_first_ns = 0;
 	c->request_last_ns = 0;
-	c->response_first_ns = 0;
-	c->response_last_ns = 0;
-	c->read_ns = 0;
 	c->request_bytes = 0;
-	c->response_bytes = 0;
 	c->retransmits = 0;
-	__builtin_memset(c->tail, 0, sizeof(c->tail));
 	c->flags = c->mode & CONN_MIDWAY ? EX_MIDWAY : 0;
-	c->mode &= ~CONN_MIDWAY;
+	c->mode &= ~(CONN_MIDWAY | CONN_HOLE);
 	c->number++;
+}
+
+/* Locked. The response turn begins: its fields are this exchange's from here on. */
+ALWAYS_INLINE void turn_response_start(struct conn *c, u64 now)
+{
+	c->response_first_ns = now;
+	c->response_last_ns = now;
+	c->response_bytes = 0;
+	c->response_seq = c->next[1];
+	c->response_head = 0;
+	c->response_base =
+		c->request_bytes < REQUEST_HEAD_MAX ? c->request_bytes : REQUEST_HEAD_MAX;
+	__builtin_memset(c->tail, 0, sizeof(c->tail));
 }
 
 ALWAYS_INLINE void turn_overlap(struct conn *c, bool overlap)
@@ -201,6 +222,18 @@ ALWAYS_INLINE void turn_head(const struct conn *c, const struct segment *s, stru
 	t->offset = into < 0 ? 0 : into;
 }
 
+/* Locked. User space says that this is a stream for good, as a turn of it begins. */
+ALWAYS_INLINE void turn_stream(struct conn *c)
+{
+	if (c->phase == PHASE_STREAM)
+		return;
+	if (c->phase < PHASE_RESPONSE)
+		turn_response_start(c, 0);
+	c->phase = PHASE_STREAM;
+	c->flags |= EX_STREAM;
+	c->mode |= CONN_COUNTED;
+}
+
 /* Locked. The requester's new bytes. */
 ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fresh,
 				struct head_take *t)
@@ -232,8 +265,7 @@ ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fr
 	}
 	if (c->phase == PHASE_REQUEST) {
 		c->phase = PHASE_RESPONSE;
-		c->response_first_ns = s->now;
-		c->response_seq = c->next[1];
+		turn_response_start(c, s->now);
 		/* Sent before the request was seen: not its answer. */
 		turn_overlap(c, c->request_bytes && (s32)(s->ack - c->join_seq) <= 0);
 	} else if (!c->response_first_ns) {
@@ -245,12 +277,18 @@ ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fr
 	c->answer_ack = s->ack;
 }
 
+ALWAYS_INLINE void turn_retransmit(struct conn *c)
+{
+	if (c->retransmits < 0xffff)
+		c->retransmits++;
+}
+
 /* Locked. A segment none of whose bytes are new: on egress a retransmission; on ingress a
  * duplicate, or the late filling of a hole, whose bytes the head may still lack. */
 ALWAYS_INLINE void turn_old(struct conn *c, const struct segment *s, struct head_take *t)
 {
 	if (s->egress)
-		c->retransmits++;
+		turn_retransmit(c);
 	else
 		turn_head(c, s, t);
 }
@@ -282,7 +320,7 @@ ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct hea
 		return;
 	}
 	if (ahead < 0 && s->egress)
-		c->retransmits++;
+		turn_retransmit(c);
 	/* turn_start reads next[] as the first number of the turn: a hole belongs to it. */
 	if (s->request)
 		turn_request(c, s, fresh, t);
@@ -294,19 +332,23 @@ ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct hea
 /* Locked. What is going on, as a record. */
 ALWAYS_INLINE void turn_copy(const struct conn *c, struct exchange *x, u8 end)
 {
+	/* All ones from PHASE_RESPONSE on. No branch: it would double the verifier's paths through
+	 * all that follows. */
+	u64 answered = -(u64)(c->phase >> 1);
+
 	x->request_first_ns = c->request_first_ns;
 	x->request_last_ns = c->request_last_ns;
-	x->response_first_ns = c->response_first_ns;
-	x->response_last_ns = c->response_last_ns;
+	x->response_first_ns = c->response_first_ns & answered;
+	x->response_last_ns = c->response_last_ns & answered;
 	x->read_ns = c->read_ns;
 	x->request_bytes = c->request_bytes;
-	x->response_bytes = c->response_bytes;
+	x->response_bytes = c->response_bytes & answered;
 	x->number = c->number - 1;
 	x->join_seq = c->join_seq;
 	x->join_ack = c->join_ack;
 	x->connect_us = c->connect_us;
 	x->retransmits = c->retransmits;
-	/* By shifts: a branch here doubles the verifier's paths through all that follows. */
+	/* By shifts, again for want of a branch. */
 	x->flags = c->flags | (c->mode & CONN_FOLLOW) * (EX_FOLLOWED / CONN_FOLLOW) |
 		   (c->mode & CONN_LOCAL) * (EX_LOCAL / CONN_LOCAL);
 	x->first_seq = c->first_seq;
@@ -336,7 +378,6 @@ ALWAYS_INLINE bool turn_end(struct conn *c, struct exchange *x, u8 end)
 		c->swept = turn_last_us(c);
 		return true;
 	}
-	c->connect_us = 0;
 	c->phase = PHASE_IDLE;
 	return true;
 }

@@ -33,6 +33,7 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	s32 sk_err;
 	u32 sk_max_ack_backlog;
 	u16 sk_protocol;
 };

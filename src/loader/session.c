@@ -82,16 +82,23 @@ int session_fail(struct session *s, int error, const char *format, ...)
 	return error;
 }
 
+uint64_t session_where_columns(const struct session *s)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < s->n_where; i++)
+		mask |= 1ull << s->where[i].column;
+	return mask;
+}
+
 uint64_t session_columns(const struct session *s)
 {
 	const uint8_t *fields;
 	unsigned n = output_fields(s->output, &fields);
-	uint64_t mask = 0;
+	uint64_t mask = session_where_columns(s);
 
 	for (unsigned i = 0; i < n; i++)
 		mask |= 1ull << fields[i];
-	for (unsigned i = 0; i < s->n_where; i++)
-		mask |= 1ull << s->where[i].column;
 	return mask;
 }
 

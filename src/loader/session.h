@@ -73,8 +73,9 @@ bool session_where(const struct session *s, const struct row *row);
  * -errno, said. */
 int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra,
 		       uint64_t hidden);
-/* The columns that the output or a --where asks for, as a mask. */
+/* The columns that the output or a --where asks for, as a mask; only those of --where. */
 uint64_t session_columns(const struct session *s);
+uint64_t session_where_columns(const struct session *s);
 /* Takes what is in the ring now. 0, or what a handler returned. */
 int session_drain(struct session *s);
 struct output *session_output(struct session *s);

@@ -12,24 +12,51 @@ HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 5000
 WAIT = 0.5
 
 
+before = 0  # calls on the same connection, with time for the tap to learn whose its ends are
+
+
+def kept(test):
+    """The same on a connection that was used before, whose requester is not tracked any longer."""
+    def run():
+        global before  # pylint: disable=global-statement
+        before = 3
+        try:
+            test()
+        finally:
+            before = 0
+    return run
+
+
 @contextlib.contextmanager
-def asked(path="/wait"):
+def asked(path="/wait", more=()):
     """A request that has been sent, and read by the server: (server, client, tapline, request)."""
     with Puppet() as s, Puppet() as c:
         port = s.listen()
-        with Tapline("--port", port) as tap:
+        with Tapline("--port", port, *more) as tap:
             c.connect(port)
             s.accept()
+            for _ in range(before):
+                ask(s, c, "/before")
+                time.sleep(0.1)
             request = request_bytes(path)
             c.send(request)
             yield s, c, tap, request
+
+
+def ask(s, c, path):
+    c.send(request_bytes(path))
+    s.recv(len(request_bytes(path)))
+    s.send(response_bytes())
+    c.recv(len(response_bytes()))
 
 
 def check_end(tap, s_pid, c_pid, request, quality, status=None, response=0, waited=WAIT):
     tap.expect_rows(1, path="/wait")
     rows = tap.stop()
     row = one(rows, path="/wait")
-    equal(len(rows), 1, "rows")
+    equal(len(rows), before + 1, "rows")
+    equal([(r["client_pid"], r["server_pid"], r["side"], r["quality"]) for r in rows
+           if r["path"] == "/before"], [(c_pid, s_pid, "both", [])] * before, "calls before")
     equal(sorted(row["quality"]), sorted(quality), "quality")
     shows(row, protocol=HTTP, method="GET", status=status, request_bytes=len(request),
           client_pid=c_pid, server_pid=s_pid)
@@ -146,3 +173,53 @@ def test_refused():
             tap.expect_rows(1)
             rows = tap.stop()
     equal([(r["path"], r["status"], r["quality"]) for r in rows], [("/then", 200, [])], "rows")
+
+
+def test_answer_after_the_client_gave_up():
+    """One row, made when the client left; the late answer is not another."""
+    with asked() as (s, c, tap, request):
+        s.recv(len(request))
+        time.sleep(WAIT)
+        pid = c.pid
+        c.close()
+        tap.expect_rows(1, path="/wait")
+        s.send(response_bytes())
+        s.close()
+        time.sleep(0.5)
+        check_end(tap, s.pid, pid, request, ["unanswered"])
+
+
+def test_half_closed_and_answered():
+    """A client that sends FIN behind its request may still be waiting."""
+    with asked() as (s, c, tap, request):
+        s.recv(len(request))
+        c.shutdown()
+        time.sleep(WAIT)
+        s.send(response_bytes())
+        c.recv(len(response_bytes()))
+        s.close()
+        c.close()
+        check_end(tap, s.pid, c.pid, request, [], 200, len(response_bytes()))
+
+
+def test_kept_in_flight():
+    """What waits is shown with both its ends."""
+    with asked(more=["--in-flight"]) as (s, c, tap, request):
+        s.recv(len(request))
+        tap.expect_rows(1, path="/wait")
+        for row in tap.stop():
+            shows(row, client_pid=c.pid, server_pid=s.pid, side="both", path="/wait")
+
+
+test_kept_in_flight = kept(test_kept_in_flight)
+test_kept_client_gives_up = kept(test_client_gives_up)
+test_kept_client_killed = kept(test_client_killed)
+test_kept_server_closes_without_an_answer = kept(test_server_closes_without_an_answer)
+test_kept_server_killed = kept(test_server_killed)
+test_kept_server_resets_without_an_answer = kept(test_server_resets_without_an_answer)
+test_kept_client_resets_without_an_answer = kept(test_client_resets_without_an_answer)
+test_kept_server_resets_midway = kept(test_server_resets_midway)
+test_kept_client_resets_midway = kept(test_client_resets_midway)
+test_kept_no_answer_yet = kept(test_no_answer_yet)
+test_kept_answer_after_the_client_gave_up = kept(test_answer_after_the_client_gave_up)
+test_kept_half_closed_and_answered = kept(test_half_closed_and_answered)

@@ -8,9 +8,10 @@ import os
 import socket
 import subprocess
 import threading
+import time
 
 from lib import Proc, Skip, Tapline, at_least, curl, equal, program
-from raw import (LOCALHOST, Peer, check, echo_path, fetcher, listen, port_of, serve_http, server,
+from raw import (LOCALHOST, Peer, ask_all, check, connect, echo_path, fetcher, listen, port_of, serve_http, server,
                  shows)
 
 LISTS = [[f"/owner/{i}/0", f"/owner/{i}/1"] for i in range(30)]
@@ -173,3 +174,37 @@ def test_uring_client_for_python():
         equal({(r["client_pid"], r["client_comm"], r["server_pid"]) for r in rows},
               {(client_pid, "uring_client", s.pid)}, "ends")
         equal(sum(r["response_bytes"] for r in rows), counted, "response_bytes")
+
+
+def passed_on(pipe, port):
+    """A Peer: asks on a connection, then a child of it goes on there; says the child's facts."""
+    s = connect(port)
+    for i in range(3):
+        ask_all(s, [f"/own/{i}"])
+        time.sleep(0.1)  # the tap learns whose it is, and tracks it no longer
+    child = os.fork()
+    if child == 0:
+        ask_all(s, ["/first"])
+        time.sleep(0.1)
+        ask_all(s, [f"/child/{i}" for i in range(5)])
+        os._exit(0)
+    os.waitpid(child, 0)
+    s.close()
+    pipe.send(child)
+    pipe.recv()
+
+
+def test_client_socket_passed_on():
+    """A kept connection changes hands: the calls after its new owner's first read are that one's."""
+    with Peer(server) as s:
+        port = s.hear()
+        with Tapline("--port", port) as tap, Peer(passed_on, port) as c:
+            child = c.hear()
+            tap.expect_rows(9)
+            rows = tap.stop()
+    owner = {r["path"]: r["client_pid"] for r in rows}
+    equal(len(rows), 9, "rows")
+    equal({p: o for p, o in owner.items() if p.startswith("/own/")},
+          {f"/own/{i}": c.pid for i in range(3)}, "client_pid before")
+    equal({p: o for p, o in owner.items() if p.startswith("/child/")},
+          {f"/child/{i}": child for i in range(5)}, "client_pid after")

@@ -97,6 +97,13 @@ static void names(struct exchange *x)
 	x->first_ack = how & 64 ? 7 : 0;
 }
 
+/* What on_exchange() of requests.c does. */
+static void taken(struct requests *r, const struct exchange *x)
+{
+	if (!told_take(r, x))
+		(void)join_add(r->join, x, r->now_ns);
+}
+
 static void exchange(struct requests *r)
 {
 	struct {
@@ -138,7 +145,7 @@ static void exchange(struct requests *r)
 	}
 	copy = malloc(x->r.size);
 	memcpy(copy, x, x->r.size);
-	(void)join_add(r->join, copy, r->now_ns);
+	taken(r, copy);
 	free(copy);
 }
 
@@ -177,6 +184,18 @@ static void payload(struct requests *r)
 	free(copy);
 }
 
+static void silent(struct requests *r)
+{
+	struct silent x = {.r = {.kind = RECORD_SILENT, .size = sizeof(x)}};
+	uint8_t what = take();
+
+	x.cookie = 1 + (what & 3);
+	x.closed = what >> 2 & 1;
+	x.now_ns = r->now_ns;
+	x.owner.pid = what;
+	(void)told_silent(r->session, &x.r);
+}
+
 static void waiting(void *arg, const struct exchange *requester, const struct exchange *responder)
 {
 	struct requests *r = arg;
@@ -205,9 +224,12 @@ static void play(struct requests *r)
 			r->now_ns += (uint64_t)op << 24;
 			join_expire(r->join, r->now_ns);
 			notes_expire(r, false);
+			told_expire(r, r->now_ns);
 			break;
 		default:
-			if (!r->by)
+			if (op & 8)
+				silent(r);
+			else if (!r->by)
 				(void)join_in_flight(r->join, 0, 10, waiting, r);
 			break;
 		}
@@ -236,6 +258,7 @@ static void requests_begin(struct requests *r, struct requests_conf *conf, uint8
 	/* A container is asked of /proc, which is another fuzzer's. */
 	r->wanted = ~(1ull << C_CLIENT_CONTAINER | 1ull << C_SERVER_CONTAINER);
 	assert(!join_new(&join, &r->join) && !notes_new(&r->notes) && !followed_new(r));
+	assert(!told_new(&r->told));
 	assert(!session_set_schema(&env_session, &call_schema, 0, 0));
 	if (how & 4) {
 		for (int i = 0; i < 3; i++)
@@ -265,7 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	join_free(r.join);
 	notes_free(r.notes);
 	alone_free(&r);
-	told_free(&r);
+	told_free(r.told);
 	followed_free(&r);
 	free(r.kernel->bss);
 	env_close_outputs();

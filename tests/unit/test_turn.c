@@ -94,7 +94,7 @@ static void test_connect_time(void **state)
 	assert_int_equal(last.request_first_ns, 4001000);
 	finish();
 	records("#1 close 1+0 'c' ''");
-	assert_int_equal(last.connect_us, 0);
+	assert_int_equal(last.connect_us, 3000); /* of the connection: rows give it with #0 */
 }
 
 static void test_many_segments(void **state)
@@ -395,6 +395,18 @@ static void test_reset(void **state)
 		play(true, 0, 0, NULL, 0, TCP_RST);
 		finish();
 		records("");
+	}
+	both_ends(end) /* the end that resets has closed before its RST goes out */
+	{
+		begin(end);
+		req(0, 0, "hello");
+		env_state(s, BPF_TCP_CLOSE);
+		records("#0 close 5+0 'hello' '' reset");
+		begin(end);
+		req(0, 0, "hello");
+		s->k.sock.sk_err = ETIMEDOUT;
+		env_state(s, BPF_TCP_CLOSE);
+		records("#0 close 5+0 'hello' ''");
 	}
 }
 

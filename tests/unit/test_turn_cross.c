@@ -180,7 +180,7 @@ static void test_marks(void **state)
 	both_ends(end)
 	{
 		begin(end);
-		marks_used = 1;
+		marks_used = 1 << ROLE_REQUESTER | 1 << ROLE_RESPONDER;
 		env.mark[0].key = s->cookie;
 		env.mark[0].value = MARK_FOLLOW;
 		req(0, 0, "abc");
@@ -190,7 +190,7 @@ static void test_marks(void **state)
 		records("#0 close 3+3 'abc' 'def' follow");
 
 		begin(end);
-		marks_used = 1;
+		marks_used = 1 << ROLE_REQUESTER | 1 << ROLE_RESPONDER;
 		env.mark[0].key = s->cookie;
 		env.mark[0].value = MARK_STREAM;
 		for (u32 i = 0; i < 1000; i++) {
@@ -200,6 +200,51 @@ static void test_marks(void **state)
 		finish();
 		records("#0 close 3000+3000 'abc' '' stream");
 	}
+}
+
+/* A requester whose calls the other end tells: from the next turn on it says only whose it is. */
+static void test_silent(void **state)
+{
+	(void)state;
+	begin_on(REQUESTER, 1000, 70000, true);
+	env.pid = 41;
+	env_use(s, true);
+	req(0, 0, "GET / HTTP/1.1\r\n\r\n");
+	rsp(0, 18, "one");
+	marks_used = 1 << ROLE_REQUESTER;
+	env.mark[0].key = s->cookie;
+	env.mark[0].value = MARK_SILENT;
+	req(18, 3, "GET / HTTP/1.1\r\n\r\n");
+	records("#0 next 18+3 '' '' local; silent, of 41");
+	rsp(3, 36, "two");
+	env_sweep(s);
+	req(36, 6, "GET / HTTP/1.1\r\n\r\n");
+	play(false, 6, 54, NULL, 0, TCP_FIN);
+	env_use(s, true);
+	records("");
+	env.pid = 42;
+	env_use(s, true);
+	records("silent, of 42");
+	finish();
+	records("closed, of 42");
+}
+
+/* The other end of one: what it is asked is told again when the requester sends FIN, as only the
+ * responder knows what was waited for. */
+static void test_fin_of_a_silent_requester(void **state)
+{
+	(void)state;
+	begin_on(RESPONDER, 1000, 70000, true);
+	req(0, 0, "a");
+	play(true, 1, 0, NULL, 0, TCP_FIN);
+	records("");
+	begin_on(RESPONDER, 1000, 70000, true);
+	req(0, 0, "a");
+	rsp(0, 1, "b");
+	req(1, 1, "c");
+	records("#0 next 1+1 'a' 'b'");
+	play(true, 2, 1, NULL, 0, TCP_FIN);
+	records("#1 sweep 1+0 'c' '' reqfin");
 }
 
 /* TCP_DEFER_ACCEPT, or a third ACK that came late: the listener gets the first bytes. */
@@ -271,6 +316,8 @@ int main(void)
 		cmocka_unit_test(test_pipelined_in_one_write),
 		cmocka_unit_test(test_http_overlap_is_followed),
 		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_fin_of_a_silent_requester),
 		cmocka_unit_test(test_first_bytes_on_the_listener),
 		cmocka_unit_test(test_fast_open),
 	};

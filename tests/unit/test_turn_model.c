@@ -83,8 +83,8 @@ static void talk(unsigned exchanges)
 
 static void finish(void)
 {
-	env_state(&env.sock[0], BPF_TCP_CLOSE);
-	env_state(&env.sock[1], BPF_TCP_CLOSE);
+	env_close(&env.sock[0]);
+	env_close(&env.sock[1]);
 }
 
 static void check_head(const u8 *head, u32 n, u32 first, bool request)

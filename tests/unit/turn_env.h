@@ -61,6 +61,7 @@ static void env_unlock(struct bpf_spin_lock *l);
 #define bpf_ringbuf_query(map, what)              0
 #define bpf_skb_load_bytes                        env_load
 #define bpf_get_socket_cookie                     env_cookie
+#define bpf_seq_write(seq, data, n)               (void)(data)
 #define bpf_sk_fullsock(sk)                       (sk)
 #define bpf_skc_to_tcp_sock                       env_tcp_sock
 #define bpf_ktime_get_ns                          env_now
@@ -303,7 +304,7 @@ static void env_submit(void *record, u64 flags)
 {
 	const struct record *r = record;
 
-	assert(r->size == env.reserved && r->kind <= RECORD_PAYLOAD);
+	assert(r->size == env.reserved && r->kind <= RECORD_SILENT);
 	if (env.record)
 		env.record(r);
 	env_discard(record, flags);
@@ -363,6 +364,13 @@ static inline void env_state(struct env_sock *s, u32 state)
 	s->bpf.state = state;
 }
 
+/* Both directions have ended in order. */
+static inline void env_close(struct env_sock *s)
+{
+	s->bpf.state = BPF_TCP_LAST_ACK;
+	env_state(s, BPF_TCP_CLOSE);
+}
+
 /* What the socket knows: the next sequence numbers that it will send and that it waits for. */
 static inline void env_numbers(struct env_sock *s, u32 snd_nxt, u32 rcv_nxt)
 {
@@ -383,7 +391,9 @@ static inline void env_establish(struct env_sock *s, bool requester, u32 snd_nxt
 
 static inline void env_sweep(struct env_sock *s)
 {
-	struct bpf_iter__bpf_sk_storage_map ctx = {.sk = &s->k.sock, .value = &s->conn};
+	struct bpf_iter_meta meta = {0};
+	struct bpf_iter__bpf_sk_storage_map ctx = {
+		.meta = &meta, .sk = &s->k.sock, .value = &s->conn};
 
 	if (s->has_conn)
 		sweep(&ctx);
@@ -424,5 +434,5 @@ static inline void env_play(struct env_sock *s, const struct env_segment *seg)
 	env.segment = seg;
 	(void)(seg->egress ? tap_egress(&skb) : tap_ingress(&skb));
 	assert(!env.locked);
-	assert((u32)s->heads.request + s->heads.response <= HEADS_MAX);
+	assert((u32)s->conn.response_base + s->conn.response_head <= HEADS_MAX);
 }

@@ -45,6 +45,12 @@ static void on_record(const struct record *r)
 
 	if (out[0])
 		put("; ");
+	if (r->kind == RECORD_SILENT) {
+		const struct silent *q = (const struct silent *)r;
+
+		put("%s, of %u", q->closed ? "closed" : "silent", q->owner.pid);
+		return;
+	}
 	if (r->kind == RECORD_PAYLOAD) {
 		put("#%u %s@%u", p->number, p->request ? "req" : "rsp",
 		    p->seq - first[p->request ? 0 : 1]);
@@ -70,7 +76,7 @@ static void on_record(const struct record *r)
 		out[0] = '\0';                                                                     \
 	} while (0)
 
-static void begin_at(int end, u32 request, u32 response)
+static void begin_on(int end, u32 request, u32 response, bool loopback)
 {
 	out[0] = '\0';
 	memset(&last, 0, sizeof(last));
@@ -78,7 +84,16 @@ static void begin_at(int end, u32 request, u32 response)
 	first[0] = request;
 	first[1] = response;
 	s = env_open(0, end == REQUESTER);
+	if (loopback) {
+		s->bpf.src_ip4 = s->k.sock.__sk_common.skc_rcv_saddr = bpf_htonl(0x7f000001);
+		s->bpf.dst_ip4 = s->k.sock.__sk_common.skc_daddr = bpf_htonl(0x7f000001);
+	}
 	env_establish(s, end == REQUESTER, first[end == RESPONDER], first[end == REQUESTER]);
+}
+
+static void begin_at(int end, u32 request, u32 response)
+{
+	begin_on(end, request, response, false);
 }
 
 static void begin(int end)
@@ -116,7 +131,7 @@ static void rsp(u32 at, u32 acked, const char *text)
 
 static void finish(void)
 {
-	env_state(s, BPF_TCP_CLOSE);
+	env_close(s);
 }
 
 #define both_ends(end) for (int end = REQUESTER; end <= RESPONDER; end++)

@@ -240,7 +240,7 @@ void calls_done(void *arg, const struct exchange *requester, const struct exchan
 	struct call c;
 
 	call_of(&c, requester, responder);
-	told_learn(r, requester, responder);
+	told_learn(r, &c);
 	if (followed_done(r, &c) || alone_take(r, &c))
 		return;
 	if (says_goodbye(&c)) {
@@ -248,7 +248,7 @@ void calls_done(void *arg, const struct exchange *requester, const struct exchan
 		return;
 	}
 	if (c.quality & QUALITY_PIPELINED)
-		notes_mark(r, c.x->cookie, MARK_FOLLOW);
+		notes_mark(r, c.x, MARK_FOLLOW);
 	if (!notes_take(r, &c))
 		call_show(r, &c);
 }

@@ -252,10 +252,10 @@ static bool rest_continue(struct requests *r, struct rest *rest, struct call *c)
 	return true;
 }
 
-void notes_mark(struct requests *r, uint64_t cookie, uint32_t mark)
+void notes_mark(struct requests *r, const struct exchange *x, uint32_t mark)
 {
-	r->kernel->bss->marks_used = 1;
-	(void)bpf_map_update_elem(r->marks_fd, &cookie, &mark, BPF_ANY);
+	r->kernel->bss->marks_used |= 1u << x->role;
+	(void)bpf_map_update_elem(r->marks_fd, &x->cookie, &mark, BPF_ANY);
 }
 
 /* After 101 the connection speaks another protocol: its bytes are counted, here and in the kernel.
@@ -263,7 +263,7 @@ void notes_mark(struct requests *r, uint64_t cookie, uint32_t mark)
 static void note_upgrade(struct requests *r, const struct exchange *x)
 {
 	if (x && note_add(r, x->cookie, NOTE_UPGRADED))
-		notes_mark(r, x->cookie, MARK_STREAM);
+		notes_mark(r, x, MARK_STREAM);
 }
 
 static void note_tls(struct requests *r, struct call *c, struct note *note)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* requests, kernel side: cgroup_skb sees each TCP segment of each socket of this host and pairs
  * turns; socket hooks say which process uses the socket; state changes end what is left. */
+#include <asm-generic/errno.h>
+
 #include "kernel/stash.bpf.h"
 
 /* Older than the tap: roles and sequence numbers come from the socket. Accepted sockets inherit
@@ -34,7 +36,8 @@ ALWAYS_INLINE u32 smoothed_rtt(struct bpf_sock *sk)
 	return tp ? tp->srtt_us >> 3 : 0;
 }
 
-/* Ends the exchange that is going on, with what the socket knows of itself. Not static, as in
+/* Ends the exchange that is going on, with what the socket knows of itself (END_SWEEP: shows it, on
+ * loopback). Not static, as in
  * payload.bpf.h: once verified, not for each way here. */
 __noinline int emit_from_skb(struct __sk_buff *skb, u32 end)
 {
@@ -53,7 +56,8 @@ __noinline int emit_from_skb(struct __sk_buff *skb, u32 end)
 	a.cookie = bpf_get_socket_cookie(skb);
 	a.srtt_us = smoothed_rtt(sk);
 	ends_of_bpf_sock(sk, &a.ends);
-	tap_emit(c, h, &a);
+	if (end != END_SWEEP || ends_loopback(&a.ends))
+		tap_emit(c, h, &a);
 	return 0;
 }
 
@@ -79,23 +83,40 @@ ALWAYS_INLINE void apply_mark(struct __sk_buff *skb, struct conn *c)
 	u64 cookie;
 	u32 *mark;
 
-	if (!marks_used)
+	if (!(marks_used & 1u << c->role))
 		return;
 	cookie = bpf_get_socket_cookie(skb);
 	mark = bpf_map_lookup_elem(&marks, &cookie);
 	if (!mark)
 		return;
-	if (*mark == MARK_TELL)
-		c->user &= ~USER_TOLD;
-	if (*mark == MARK_FOLLOW)
-		c->mode |= CONN_FOLLOW;
-	if (*mark == MARK_STREAM && c->phase != PHASE_STREAM) {
+	if (*mark == MARK_SILENT && c->mode & CONN_LOCAL && silent_tell(c, cookie, false)) {
 		bpf_spin_lock(&c->lock);
-		c->phase = PHASE_STREAM;
-		c->flags |= EX_STREAM;
-		c->mode |= CONN_COUNTED;
+		c->user |= USER_SILENT;
+		c->phase = PHASE_IDLE;
 		bpf_spin_unlock(&c->lock);
 	}
+	if (*mark == MARK_FOLLOW)
+		c->mode |= CONN_FOLLOW;
+	if (*mark == MARK_STREAM) {
+		bpf_spin_lock(&c->lock);
+		turn_stream(c);
+		bpf_spin_unlock(&c->lock);
+	}
+}
+
+/* Most heads lie in one segment, and their storage is there. */
+ALWAYS_INLINE void segment_heads(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
+				 const struct tcp_view *v, const struct head_take *t)
+{
+	struct heads *h = t->offset ? NULL : bpf_sk_storage_get(&heads, sk, 0, 0);
+	u32 from = v->offset + t->skip, n = v->len - t->skip;
+
+	if (h)
+		take_start(skb, c, h, t->what, from, n);
+	else
+		take_heads(skb, t->what, t->offset, from, n);
+	if (t->what & TAKE_START && t->what & TAKE_REQUEST && v->len != c->single_len)
+		look_at_request(skb, n);
 }
 
 /* The payload of a segment: ends the exchange before it where it does, and takes it into the state,
@@ -132,25 +153,20 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 		a.srtt_us = smoothed_rtt(sk);
 		ends_of_bpf_sock(sk, &a.ends);
 		draft_close(&d, ended, &a);
-		if (ended && c->mode & CONN_HTTP) /* others may turn out to be streams */
-			c->user |= USER_TOLD;
 	}
 	if (t.what == (TAKE_START | TAKE_REQUEST))
 		apply_mark(skb, c);
 	if (c->mode & CONN_LOCAL) {
 		u8 start[4];
 
-		/* It keeps no heads; whether it speaks HTTP it learns until that has been told. */
-		if (t.what == (TAKE_START | TAKE_REQUEST) && !(c->user & USER_TOLD) &&
+		/* It keeps no heads, but has to know whether it speaks HTTP. */
+		if (t.what == (TAKE_START | TAKE_REQUEST) &&
 		    !bpf_skb_load_bytes(skb, v->offset, start, sizeof(start)) && http_method(start))
 			c->mode |= CONN_HTTP;
 		return;
 	}
-	if (t.what) {
-		if (t.what & TAKE_START && v->len != c->single_len)
-			t.what |= TAKE_LOOK;
-		take_heads(skb, t.what, t.offset, v->offset + t.skip, v->len - t.skip);
-	}
+	if (t.what)
+		segment_heads(skb, sk, c, v, &t);
 	if (!s->request && c->response_bytes > RESPONSE_HEAD_MAX && v->len >= TAIL_LEN &&
 	    (v->flags & TCP_PSH))
 		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
@@ -195,39 +211,60 @@ __noinline int conn_open(struct __sk_buff *skb)
 	return 0;
 }
 
+/* Does anybody want it? First bytes on a listener wait for their connection's own socket. */
+ALWAYS_INLINE bool segment_wanted(struct __sk_buff *skb, struct bpf_sock *sk,
+				  const struct tcp_view *v, bool egress)
+{
+	struct ends e;
+
+	if (sk->state == BPF_TCP_LISTEN) {
+		if (v->len && !egress && tap_wants_ports(v->source, v->dest, v->len))
+			stash_put(skb);
+		return false;
+	}
+	/* The socket's ports: NAT may have rewritten those of the header. */
+	if (!tap_wants_ports(sk->src_port, bpf_ntohs(sk->dst_port), v->len))
+		return false;
+	if (!filter.by_net)
+		return true;
+	ends_of_bpf_sock(sk, &e);
+	return filter_addresses(e.local, e.remote);
+}
+
+ALWAYS_INLINE void segment_ends(struct __sk_buff *skb, struct conn *c, const struct tcp_view *v,
+				const struct segment *s)
+{
+	u16 flag = v->flags & TCP_RST ? EX_RESET : s->request ? EX_REQ_FIN : EX_RSP_FIN;
+
+	bpf_spin_lock(&c->lock);
+	c->flags |= flag;
+	bpf_spin_unlock(&c->lock);
+	if (flag == EX_RSP_FIN && v->seq + v->len == c->next[1])
+		emit_from_skb(skb, END_FIN);
+	/* A silent requester may not be waiting any longer: what for, only this end knows. */
+	if (flag == EX_REQ_FIN && !s->egress && c->number > 1 && c->phase != PHASE_IDLE)
+		emit_from_skb(skb, END_SWEEP);
+}
+
 ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 {
+	struct bpf_sock *sk = skb->sk;
 	struct segment s = {};
-	struct bpf_sock *sk;
 	struct tcp_view v;
 	struct conn *c;
 
+	if (!sk)
+		return 1;
+	c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (c && c->user & USER_SILENT)
+		return 1;
 	if (!segment_view(skb, &v))
 		return 1;
 	if (!v.len && !(v.flags & (TCP_FIN | TCP_RST)))
 		return 1;
-	sk = skb->sk;
-	if (!sk)
-		return 1;
 	sk = bpf_sk_fullsock(sk);
-	if (!sk)
+	if (!sk || !segment_wanted(skb, sk, &v, egress))
 		return 1;
-	if (sk->state == BPF_TCP_LISTEN) {
-		if (v.len && !egress && tap_wants_ports(v.source, v.dest, v.len))
-			stash_put(skb);
-		return 1;
-	}
-	/* The socket's ports: NAT may have rewritten those of the header. */
-	if (!tap_wants_ports(sk->src_port, bpf_ntohs(sk->dst_port), v.len))
-		return 1;
-	if (filter.by_net) {
-		struct ends e;
-
-		ends_of_bpf_sock(sk, &e);
-		if (!filter_addresses(e.local, e.remote))
-			return 1;
-	}
-	c = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (!c) {
 		if (!v.len)
 			return 1;
@@ -245,17 +282,8 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 		s.now = bpf_ktime_get_ns();
 		segment_data(skb, sk, c, &v, &s);
 	}
-	if (v.flags & TCP_RST) {
-		bpf_spin_lock(&c->lock);
-		c->flags |= EX_RESET;
-		bpf_spin_unlock(&c->lock);
-	} else if (v.flags & TCP_FIN) {
-		bpf_spin_lock(&c->lock);
-		c->flags |= s.request ? EX_REQ_FIN : EX_RSP_FIN;
-		bpf_spin_unlock(&c->lock);
-		if (!s.request && v.seq + v.len == c->next[1])
-			emit_from_skb(skb, END_FIN);
-	}
+	if (v.flags & (TCP_RST | TCP_FIN))
+		segment_ends(skb, c, &v, &s);
 	return 1;
 }
 
@@ -282,7 +310,7 @@ int BPF_PROG(owner_send_tp, struct sock *sk)
 		return 0;
 	c = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (c)
-		tap_owner(c);
+		tap_owner(sk, c);
 	return 0;
 }
 
@@ -295,7 +323,7 @@ int BPF_PROG(owner_send_fexit, struct sock *sk)
 		return 0;
 	c = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (c)
-		tap_owner(c);
+		tap_owner(sk, c);
 	return 0;
 }
 
@@ -308,9 +336,10 @@ int BPF_PROG(owner_read_tp, struct sock *sk)
 
 	if (!c)
 		return 0;
-	if (c->role == ROLE_RESPONDER && c->phase == PHASE_REQUEST && !c->read_ns)
+	if (c->role == ROLE_RESPONDER && c->phase == PHASE_REQUEST &&
+	    c->read_ns < c->request_first_ns)
 		c->read_ns = bpf_ktime_get_ns();
-	tap_owner(c);
+	tap_owner(sk, c);
 	return 0;
 }
 
@@ -324,7 +353,7 @@ ALWAYS_INLINE void state_connecting(struct sock *sk)
 	}
 	c->role = ROLE_REQUESTER;
 	c->request_first_ns = bpf_ktime_get_ns();
-	tap_owner(c); /* connect() runs in the process that asks */
+	tap_owner(sk, c); /* connect() runs in the process that asks */
 }
 
 ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
@@ -395,6 +424,30 @@ static __noinline void emit_from_sock(struct sock *sk, struct conn *c, u32 end)
 	tap_emit(c, h, &a);
 }
 
+/* Did it end without a FIN of its own, and not for want of an answer (ETIMEDOUT)? Then this end
+ * sends RST, which goes out when its exchange has been told, or it got one. */
+ALWAYS_INLINE bool closed_by_reset(struct sock *sk, int old)
+{
+	int error = BPF_CORE_READ(sk, sk_err);
+
+	return (old == BPF_TCP_ESTABLISHED || old == BPF_TCP_CLOSE_WAIT) &&
+	       (!error || error == ECONNRESET);
+}
+
+ALWAYS_INLINE void state_closed(struct sock *sk, struct conn *c, int old)
+{
+	if (closed_by_reset(sk, old)) {
+		bpf_spin_lock(&c->lock);
+		c->flags |= EX_RESET;
+		bpf_spin_unlock(&c->lock);
+	}
+	if (c->phase != PHASE_IDLE)
+		emit_from_sock(sk, c, END_CLOSE);
+	if (c->user & USER_SILENT)
+		silent_tell(c, bpf_get_socket_cookie(sk), true);
+	conn_owned(c);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_tp, struct sock *sk, int old, int new)
 {
@@ -408,15 +461,16 @@ int BPF_PROG(state_tp, struct sock *sk, int old, int new)
 		state_established(sk, old == BPF_TCP_SYN_RECV);
 	} else if (new == BPF_TCP_CLOSE) {
 		c = bpf_sk_storage_get(&conns, sk, 0, 0);
-		if (c && c->phase != PHASE_IDLE)
-			emit_from_sock(sk, c, END_CLOSE);
 		if (c)
-			conn_owned(c);
+			state_closed(sk, c, old);
 	}
 	return 0;
 }
 
-/* ---- the sweep: what has not ended ---- */
+/*
+ * The sweep: what has not ended. A byte of output for each snapshot, so that a read returns after
+ * as many as its buffer holds: the ring is drained in between and cannot run full of them.
+ */
 
 u64 sweep_quiet_ns; /* set by user space: snapshots of exchanges that have been quiet for so long */
 bool sweep_all;     /* snapshots even of those that did not change since the last one */
@@ -426,6 +480,7 @@ int sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock *sk = ctx->sk;
 	struct conn *c;
+	char shown = 0;
 	u64 last;
 
 	if (!sk || !ctx->value)
@@ -438,5 +493,6 @@ int sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	    (turn_last_us(c) == c->swept || bpf_ktime_get_ns() - last < sweep_quiet_ns))
 		return 0;
 	emit_from_sock(sk, c, END_SWEEP);
+	bpf_seq_write(ctx->meta->seq, &shown, sizeof(shown));
 	return 0;
 }

@@ -30,6 +30,7 @@ static int on_exchange(struct session *s, const struct record *rec)
 static const struct record_handler records[] = {
 	[RECORD_EXCHANGE] = {sizeof(struct exchange), on_exchange},
 	[RECORD_PAYLOAD] = {sizeof(struct payload), followed_payload},
+	[RECORD_SILENT] = {sizeof(struct silent), told_silent},
 };
 
 static int open_kernel(struct requests *r)
@@ -99,6 +100,8 @@ static int requests_open(struct session *s, void *conf)
 		e = processes_new(&r->processes);
 	if (!e)
 		e = followed_new(r);
+	if (!e)
+		e = told_new(&r->told);
 	if (e)
 		return session_fail(s, e, "no memory");
 	if (r->conf->in_flight)
@@ -110,7 +113,8 @@ static int requests_open(struct session *s, void *conf)
 	else if (r->conf->heads && !output_for_people(session_output(s)))
 		e = session_set_schema(s, &call_schema,
 				       1ull << C_REQUEST_HEAD | 1ull << C_RESPONSE_HEAD, 0);
-	r->wanted = e ? 0 : session_columns(s);
+	if (!e) /* --by adds its own */
+		r->wanted = r->conf->by.n ? session_where_columns(s) : session_columns(s);
 	if (r->conf->heads)
 		r->wanted |= 1ull << C_REQUEST_HEAD;
 	if (!e && r->conf->by.n)
@@ -126,6 +130,7 @@ static int requests_tick(struct session *s, uint64_t now_ns)
 	r->now_ns = now_ns;
 	join_expire(r->join, now_ns);
 	notes_expire(r, false);
+	told_expire(r, now_ns);
 	if (r->conf->in_flight) {
 		if (now_ns >= r->next_show_ns) {
 			r->next_show_ns = now_ns + SHOW_NS;
@@ -209,7 +214,7 @@ static void requests_close(struct session *s)
 	join_free(r->join);
 	notes_free(r->notes);
 	alone_free(r);
-	told_free(r);
+	told_free(r->told);
 	processes_free(r->processes);
 	followed_free(r);
 	free(r);

@@ -109,7 +109,7 @@ struct requests {
 	struct followed *followed;
 	struct notes *notes;
 	struct alone *alone; /* by connection */
-	struct told *told;   /* by responder */
+	struct told_table *told;
 	struct processes *processes;
 	struct by *by;
 	int sweep_link_fd, marks_fd;
@@ -144,19 +144,23 @@ void notes_free(struct notes *n);
 bool notes_take(struct requests *r, struct call *c);
 bool notes_expects_rest(const struct notes *n, uint64_t cookie);
 void notes_expire(struct requests *r, bool all);
-/* Tells the tap of a connection (enum mark), from its next turn on. */
-void notes_mark(struct requests *r, uint64_t cookie, uint32_t mark);
+/* Tells the tap of the connection that has this end (enum mark), from its next turn on. */
+void notes_mark(struct requests *r, const struct exchange *x, uint32_t mark);
 
 /* alone.c: what one end alone saw on loopback. Takes the call over: true. */
 bool alone_take(struct requests *r, const struct call *c);
 void alone_flush(struct requests *r); /* shows what is held */
 void alone_free(struct requests *r);
 
-/* told.c: requesters on loopback that need no record for each call. */
-void told_learn(struct requests *r, const struct exchange *requester,
-		const struct exchange *responder);
-bool told_take(struct requests *r, const struct exchange *x); /* handed on: true */
-void told_free(struct requests *r);
+/* told.c: requesters on loopback that leave their exchanges to the responder's end. */
+int told_new(struct told_table **out);
+void told_free(struct told_table *t);
+/* A call whose ends both told of it. */
+void told_learn(struct requests *r, const struct call *c);
+int told_silent(struct session *s, const struct record *rec);
+/* A responder's record whose requester is silent goes to the join with one made for it: true. */
+bool told_take(struct requests *r, const struct exchange *x);
+void told_expire(struct requests *r, uint64_t now_ns);
 
 /* by.c: --by. */
 int by_new(struct requests *r, struct by **out);
@@ -167,7 +171,7 @@ int by_show(struct by *b, uint64_t elapsed_ns);
 /* sweep.c */
 int sweep_attach(struct requests *r);
 /* Runs the iterator: snapshots of what has been quiet for quiet_ns (all: of everything) come
- * through the ring. 0 or -errno. */
+ * through the ring, which is drained. 0 or -errno, said. */
 int sweep_run(struct requests *r, uint64_t quiet_ns, bool all);
 int sweep_tick(struct requests *r, uint64_t now_ns);
 int in_flight_show(struct requests *r, uint64_t now_ns);

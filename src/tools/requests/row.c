@@ -173,7 +173,7 @@ static void fill_times(struct requests *r, const struct call *c, struct call_row
 
 	if (first)
 		KNOW(row, C_TIME, time, session_wall(r->session, first));
-	if (a && a->connect_us)
+	if (a && a->connect_us && !a->number)
 		KNOW(row, C_CONNECT_US, connect_us, a->connect_us);
 	if (c->request_last_ns && c->response_first_ns && !c->crossed)
 		KNOW(row, C_TTFB_US, ttfb_us, us_between(c->request_last_ns, c->response_first_ns));
@@ -182,7 +182,7 @@ static void fill_times(struct requests *r, const struct call *c, struct call_row
 		     us_between(c->request_first_ns, c->response_last_ns));
 	else if (c->request_first_ns && c->quality & QUALITY_UNANSWERED)
 		KNOW(row, C_TOTAL_US, total_us, us_between(c->request_first_ns, waited_until(c)));
-	if (b && b->read_ns && b->request_first_ns) {
+	if (b && b->request_first_ns && b->read_ns >= b->request_first_ns) {
 		KNOW(row, C_SERVER_QUEUE_US, server_queue_us,
 		     us_between(b->request_first_ns, b->read_ns));
 		if (b->response_first_ns)

@@ -11,6 +11,8 @@
 #define SWEEP_NS       200000000ull
 #define SWEEP_QUIET_NS 100000000ull
 #define SHOW_NS        1000000000ull
+/* Snapshots until the ring is drained: of the largest, a third of it. */
+#define AT_ONCE 512
 /* A sweep may take this share of a CPU at most. */
 #define SWEEP_SHARE 128
 
@@ -32,18 +34,25 @@ int sweep_attach(struct requests *r)
 int sweep_run(struct requests *r, uint64_t quiet_ns, bool all)
 {
 	_cleanup_close_ int fd = -1;
-	char nothing[64];
+	char shown[AT_ONCE];
 	ssize_t n;
+	int e;
 
 	r->kernel->bss->sweep_quiet_ns = quiet_ns;
 	r->kernel->bss->sweep_all = all;
 	fd = bpf_iter_create(r->sweep_link_fd);
-	if (fd < 0)
-		return fd;
-	do {
-		n = read(fd, nothing, sizeof(nothing));
-	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-	return n < 0 ? -errno : 0;
+	while (fd >= 0) {
+		n = read(fd, shown, sizeof(shown));
+		if (!n)
+			return 0;
+		e = n > 0 ? session_drain(r->session) : 0;
+		if (e)
+			return e;
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			break;
+	}
+	e = fd < 0 ? fd : -errno;
+	return session_fail(r->session, e, "the sweep failed: %s", strerror(-e));
 }
 
 /* What is waiting: no answer, or one that is not over. An exchange of an unknown protocol, or of
@@ -74,9 +83,6 @@ int in_flight_show(struct requests *r, uint64_t now_ns)
 	int e = sweep_run(r, 0, true);
 
 	if (e)
-		return session_fail(r->session, e, "the sweep failed: %s", strerror(-e));
-	e = session_drain(r->session);
-	if (e)
 		return e;
 	r->now_ns = clock_mono_ns();
 	output_new_block(session_output(r->session));
@@ -97,7 +103,7 @@ int sweep_tick(struct requests *r, uint64_t now_ns)
 		return 0;
 	e = sweep_run(r, SWEEP_QUIET_NS, false);
 	if (e)
-		return session_fail(r->session, e, "the sweep failed: %s", strerror(-e));
+		return e;
 	took = clock_mono_ns() - now_ns;
 	r->next_sweep_ns = now_ns + MAX(SWEEP_NS, took * SWEEP_SHARE);
 	return 0;

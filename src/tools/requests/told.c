@@ -1,99 +1,185 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Whose the requester's sockets on loopback are. Their kernel side says it once for each
- * connection, and then leaves the record of each call to the responder's end: half the records, and
- * no waiting. */
+/* Requesters on loopback whose calls the responder's end tells as well: once both ends of a call
+ * have been seen, the tap is told to leave the requester's out, and this remembers whose it is. */
 #include <uthash.h>
+#include <utlist.h>
 
 #include "tools/requests/requests.h"
 
 #define TOLD_MAX 65536
+/* After a requester is closed its responder may tell the last exchange so much later. */
+#define CLOSED_NS 5000000000ull
+
+/* The end that is made up for a silent requester: no socket has this cookie. */
+#define MADE_UP (1ull << 63)
 
 struct told {
-	uint64_t responder; /* socket cookie */
-	uint64_t requester;
+	uint64_t requester, responder; /* socket cookies */
 	struct owner owner;
-	UT_hash_handle hh;
+	bool silent;
+	uint64_t closed_ns; /* 0: it is open */
+	struct told *prev, *next;
+	UT_hash_handle by_requester, by_responder;
 };
 
-static struct told *told_of(const struct requests *r, uint64_t responder)
-{
-	struct told *t = NULL;
+struct told_table {
+	struct told *requesters, *responders; /* each by its cookie */
+	struct told *closed;                  /* in the order of closing */
+};
 
-	if (r->told)
-		HASH_FIND(hh, r->told, &responder, sizeof(responder), t);
-	return t;
+int told_new(struct told_table **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
 }
 
-static void told_drop(struct requests *r, struct told *t)
+static void drop(struct told_table *t, struct told *e)
 {
-	HASH_DEL(r->told, t);
+	HASH_DELETE(by_requester, t->requesters, e);
+	HASH_DELETE(by_responder, t->responders, e);
+	if (e->closed_ns)
+		DL_DELETE(t->closed, e);
+	free(e);
+}
+
+void told_free(struct told_table *t)
+{
+	while (t && t->requesters)
+		drop(t, t->requesters);
 	free(t);
 }
 
-void told_learn(struct requests *r, const struct exchange *requester,
-		const struct exchange *responder)
+static struct told *of_requester(const struct told_table *t, uint64_t cookie)
 {
-	struct told *t;
+	struct told *e = NULL;
 
-	if (!requester || !(requester->flags & EX_LOCAL))
+	if (t->requesters)
+		HASH_FIND(by_requester, t->requesters, &cookie, sizeof(cookie), e);
+	return e;
+}
+
+static struct told *of_responder(const struct told_table *t, uint64_t cookie)
+{
+	struct told *e = NULL;
+
+	if (t->responders)
+		HASH_FIND(by_responder, t->responders, &cookie, sizeof(cookie), e);
+	return e;
+}
+
+static void add(struct told_table *t, const struct exchange *a, const struct exchange *b)
+{
+	struct told *e = of_responder(t, b->cookie);
+
+	if (e)
+		drop(t, e);
+	if (HASH_CNT(by_requester, t->requesters) >= TOLD_MAX)
+		drop(t,
+		     t->requesters); /* the oldest: its calls lose their client, not themselves */
+	e = calloc(1, sizeof(*e));
+	if (!e)
 		return;
-	if (!responder) { /* whose end it is cannot be told of */
-		if (requester->end == END_NEXT)
-			notes_mark(r, requester->cookie, MARK_TELL);
+	e->requester = a->cookie;
+	e->responder = b->cookie;
+	e->owner = a->owner;
+	HASH_ADD(by_requester, t->requesters, requester, sizeof(e->requester), e);
+	HASH_ADD(by_responder, t->responders, responder, sizeof(e->responder), e);
+}
+
+void told_learn(struct requests *r, const struct call *c)
+{
+	const struct exchange *a = c->requester, *b = c->responder;
+	struct told *e;
+
+	if (!a || !b || !(a->flags & EX_LOCAL) || a->cookie & MADE_UP)
 		return;
-	}
-	t = told_of(r, responder->cookie);
-	if (requester->end != END_NEXT) { /* it was the last one */
-		if (t && requester->end != END_SWEEP)
-			told_drop(r, t);
+	e = of_requester(r->told, a->cookie);
+	if (a->end == END_CLOSE && e && !e->silent)
+		drop(r->told, e); /* it has ended before the tap knew */
+	/* HTTP only: connections of other protocols may turn out to be streams, which both ends
+	 * have to say. */
+	if (e || a->end != END_NEXT || c->protocol != &protocol_http1)
 		return;
-	}
-	if (!t) {
-		if (HASH_COUNT(r->told) >= TOLD_MAX)
-			told_drop(r, r->told); /* the oldest: its calls lose their client, not
-						  themselves */
-		t = calloc(1, sizeof(*t));
-		if (!t)
-			return;
-		t->responder = responder->cookie;
-		HASH_ADD(hh, r->told, responder, sizeof(t->responder), t);
-	}
-	t->requester = requester->cookie;
-	t->owner = requester->owner;
+	add(r->told, a, b);
+	notes_mark(r, a, MARK_SILENT);
+}
+
+/* A requester that is gone waits no longer: the join is to know, if something was in flight. */
+static void gone(struct requests *r, const struct told *e, uint64_t now_ns)
+{
+	const struct exchange *last = join_snapshot(r->join, e->responder | MADE_UP);
+	struct exchange x;
+
+	if (!last)
+		return;
+	x = *last;
+	x.end = END_CLOSE;
+	x.now_ns = now_ns;
+	(void)join_add(r->join, &x, now_ns);
+}
+
+int told_silent(struct session *s, const struct record *rec)
+{
+	const struct silent *x = (const struct silent *)rec;
+	struct requests *r = session_state(s);
+	struct told *e = of_requester(r->told, x->cookie);
+
+	if (!e || e->closed_ns)
+		return 0;
+	e->silent = true;
+	e->owner = x->owner;
+	if (!x->closed)
+		return 0;
+	e->closed_ns = x->now_ns ? x->now_ns : 1;
+	DL_APPEND(r->told->closed, e);
+	gone(r, e, x->now_ns);
+	return r->shown;
+}
+
+void told_expire(struct requests *r, uint64_t now_ns)
+{
+	struct told_table *t = r->told;
+
+	while (t->closed && now_ns >= t->closed->closed_ns + CLOSED_NS)
+		drop(t, t->closed);
+}
+
+/* The same exchange as the other end would have it, but for what only that end knows. */
+static void make_up(struct exchange *a, const struct exchange *b, const struct told *e)
+{
+	*a = *b;
+	a->r.size = sizeof(*a);
+	a->cookie = b->cookie | MADE_UP;
+	a->owner = e->owner;
+	a->role = ROLE_REQUESTER;
+	a->flags = (uint16_t)(b->flags | EX_LOCAL);
+	a->read_ns = 0;
+	a->connect_us = 0;
+	a->retransmits = 0;
+	a->request_head = 0;
+	a->response_head = 0;
+	a->local_port = b->remote_port;
+	a->remote_port = b->local_port;
+	memcpy(a->local, b->remote, sizeof(a->local));
+	memcpy(a->remote, b->local, sizeof(a->remote));
 }
 
 bool told_take(struct requests *r, const struct exchange *x)
 {
-	const struct told *t;
-	struct exchange q;
+	const struct told *e;
+	struct exchange made;
 
-	if (x->role != ROLE_RESPONDER || !x->loopback || x->end != END_NEXT)
+	if (x->role != ROLE_RESPONDER || !x->loopback)
 		return false;
-	t = told_of(r, x->cookie);
-	if (!t)
+	e = of_responder(r->told, x->cookie);
+	if (!e || !e->silent)
 		return false;
-	/* The same exchange as the other end has it, but for what only that end knows. */
-	q = *x;
-	q.r.size = sizeof(q);
-	q.cookie = t->requester;
-	q.owner = t->owner;
-	q.role = ROLE_REQUESTER;
-	q.flags = (uint16_t)(x->flags | EX_LOCAL);
-	q.read_ns = 0;
-	q.connect_us = 0;
-	q.retransmits = 0;
-	q.request_head = 0;
-	q.response_head = 0;
-	q.local_port = x->remote_port;
-	q.remote_port = x->local_port;
-	memcpy(q.local, x->remote, sizeof(q.local));
-	memcpy(q.remote, x->local, sizeof(q.remote));
-	(void)join_add_told(r->join, &q, x, x->now_ns);
+	make_up(&made, x, e);
+	if (x->end == END_SWEEP) {
+		(void)join_add(r->join, &made, x->now_ns);
+		(void)join_add(r->join, x, x->now_ns);
+	} else {
+		(void)join_add_told(r->join, &made, x, x->now_ns);
+	}
 	return true;
-}
-
-void told_free(struct requests *r)
-{
-	while (r->told)
-		told_drop(r, r->told);
 }
