@@ -36,18 +36,16 @@ def measure(plan):
     machine = load.machine()
     if machine["load_before"] > 0.5:
         print(f"bench: this machine is busy (load {machine['load_before']:.1f}): the numbers will show it")
-    best = measures.setting(plan)
     return {
         "machine": machine,
         "versions": load.versions(),
-        "setting": best,
-        "throughput": measures.throughput(plan, best),
-        "latency": measures.latency(plan, best),
-        "saturation": measures.saturation(plan, best),
-        "kernel_time": measures.kernel_time(plan, best),
+        "throughput": measures.throughput(plan),
+        "latency": measures.latency(plan),
+        "saturation": measures.saturation(plan),
+        "kernel_time": measures.kernel_time(plan),
         "start": measures.start(plan),
         "idle_connections": measures.idle_connections(plan),
-        "orientation": measures.orientation(plan, best),
+        "orientation": measures.orientation(plan),
     }
 
 

@@ -30,20 +30,6 @@ def say(text):
     print(text, flush=True)
 
 
-def setting(plan):
-    """Workers of nginx and threads of wrk that give the best baseline here."""
-    rates = {}
-    for workers in (1, 2):
-        with load.nginx(workers) as server:
-            for threads in (1, 2):
-                rates[workers, threads] = load.wrk(server, plan.seconds, threads)
-    workers, threads = max(rates, key=rates.get)
-    say(f"baseline: {max(rates.values()):,.0f} requests/s with {workers} nginx worker(s), "
-        f"{threads} wrk thread(s)")
-    return {"workers": workers, "threads": threads,
-            "tried": [{"workers": w, "threads": t, "rate": r} for (w, t), r in rates.items()]}
-
-
 # ---- throughput ----
 
 
@@ -63,29 +49,29 @@ def watched(name, lost):
             lost.append(w.lost())
 
 
-def throughput(plan, best):
+def throughput(plan):
     rounds, lost = [], []
-    with load.nginx(best["workers"]) as server:
-        load.wrk(server, 1, best["threads"])
+    with load.nginx() as server:
+        load.wrk(server, 1)
         for i in range(plan.rounds):
             rates = {}
             for name in turned(["nothing", "floor", "by_path", "json"], i):
                 with watched(name, lost):
-                    rates[name] = load.wrk(server, plan.seconds, best["threads"])
+                    rates[name] = load.wrk(server, plan.seconds)
             rounds.append(rates)
             say("throughput  " + "  ".join(f"{k} {v:,.0f}" for k, v in sorted(rates.items())))
     return {"seconds": plan.seconds, "rounds": rounds, "lost": sum(lost)}
 
 
-def orientation(plan, best):
+def orientation(plan):
     rounds = []
-    with load.nginx(best["workers"]) as server:
+    with load.nginx() as server:
         commands, missing = load.sniffers(server.port)
         for i in range(plan.few):
             rates = {}
             for name in turned(["nothing", *commands], i):
                 with Sniffer(*commands[name]) if name in commands else contextlib.nullcontext():
-                    rates[name] = load.wrk(server, plan.seconds, best["threads"])
+                    rates[name] = load.wrk(server, plan.seconds)
             rounds.append(rates)
             say("orientation " + "  ".join(f"{k} {v:,.0f}" for k, v in sorted(rates.items())))
     return {"seconds": plan.seconds, "rounds": rounds, "missing": missing}
@@ -98,9 +84,9 @@ def percentile(ordered, share):
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def latency(plan, best):
+def latency(plan):
     rounds, lost = [], []
-    with load.nginx(best["workers"]) as server, lib.temp_dir() as directory:
+    with load.nginx() as server, lib.temp_dir() as directory:
         full = max(load.h2load(server, plan.seconds) for _ in range(2))
         for i in range(plan.rounds):
             times = {}
@@ -118,16 +104,15 @@ def latency(plan, best):
 # ---- 60 seconds at saturation: losses, CPU of the user side, memory ----
 
 
-def saturation(plan, best):
-    return {"by_path": saturate(plan, best, BY_PATH), "json": saturate(plan, best, ())}
+def saturation(plan):
+    return {"by_path": saturate(plan, BY_PATH), "json": saturate(plan, ())}
 
 
-def saturate(plan, best, args):
+def saturate(plan, args):
     """args: BY_PATH, or () for a row a call. Both as JSON, which is read back here."""
-    with load.nginx(best["workers"], log=True) as server, Watch(*JSON, *args, rows=True) as w:
+    with load.nginx(log=True) as server, Watch(*JSON, *args, rows=True) as w:
         cpu = w.cpu()
-        with lib.Proc("wrk", f"-t{best['threads']}", f"-c{load.CONNECTIONS}", f"-d{plan.long}s",
-                      server.url(load.PATH)) as generator:
+        with lib.Proc(*load.wrk_command(server, plan.long)) as generator:
             time.sleep(plan.long / 2)
             rss = w.rss_kb()
             lib.equal(generator.p.wait(plan.long + 30), 0, "exit status of wrk")
@@ -156,23 +141,23 @@ def count_lines(path):
 # ---- nanoseconds a program ----
 
 
-def timed(pid, server, plan, best):
+def timed(pid, server, plan):
     """hook -> (runs, ns) during the load."""
     before = load.program_times(pid)
-    load.wrk(server, plan.seconds, best["threads"])
+    load.wrk(server, plan.seconds)
     after = load.program_times(pid)
     return {h: (after[h][0] - before[h][0], after[h][1] - before[h][1]) for h in after}
 
 
-def kernel_time(plan, best):
+def kernel_time(plan):
     rounds = []
-    with load.nginx(best["workers"]) as server:
+    with load.nginx() as server:
         for _ in range(plan.few):
             with Floor("empty", "stats") as floor:
-                empty = timed(floor.pid, server, plan, best)
+                empty = timed(floor.pid, server, plan)
             # The counter is attached after tapline and runs after it: it warms no cache for it.
             with Watch(*BY_PATH) as w, Floor("count", "stats") as counter:
-                full = timed(w.pid, server, plan, best)
+                full = timed(w.pid, server, plan)
                 received, received_data, sent, sent_data = counter.end()
                 w.stop()
             rounds.append({"empty": empty, "tapline": full, "packets": {

@@ -4,9 +4,9 @@
 HEAD = """# What tapline costs
 
 Made by `make bench`, which writes this page and its raw numbers (`performance.json` beside it); do not
-edit. Measured on {machine}. The load is nginx ({workers} worker(s), no access log) answering 1 KB from
-memory to wrk ({threads} thread(s), 50 connections kept alive), on loopback: client and server are on
-the same cores as tapline, and both ends of each call are seen. Numbers are medians, with the range of all
+edit. Measured on {machine}. The load is nginx (no access log) answering 1 KB from memory to wrk (50
+connections kept alive), on loopback, each pinned to its half of the cores ({half} each): tapline has to
+take its time from them, and both ends of each call are seen. Numbers are medians, with the range of all
 rounds in brackets.
 
 """
@@ -17,9 +17,11 @@ METHOD = """
 - **Rounds.** What is compared runs within each round, one after the other, and the order turns from round
   to round, so that the machine's own drift hits all alike. A ratio is made within its round; the median
   is that of the ratios.
-- **The setting.** The number of nginx's workers and of wrk's threads (1 or 2 each) is the one with the
-  highest throughput when nothing watches. There is no access log: it would slow the server down and so
-  make tapline's share look smaller.
+- **The setting.** Server and client are pinned, one worker or thread a core: unpinned, the scheduler
+  settles on one of several placements in each round, and throughput without anything beside it varies by
+  15%; pinned it is higher and varies by 2%. Each call crosses between the cores, which is the dearest
+  case for state that both ends touch. There is no access log: it would slow the server down and so make
+  tapline's share look smaller.
 - **The floor.** Four empty BPF programs (`tests/bench/floor.bpf.c`) on the hooks of tapline that run for
   every call: cgroup_skb ingress and egress, the send and the read hook. It is what any program on these
   hooks costs.
@@ -52,8 +54,7 @@ METHOD = """
 
 KERNEL = ("What is left is finding the socket's state, the lock and the clock, and copying heads and record: "
           "it would take less state and fewer bytes of heads.")
-RING = ("The ring is 4 MiB and, as it is mapped twice, counts as 8; it would take a smaller one, with less "
-        "room for a burst.")
+RING = ("The ring is 1 MiB and, as it is mapped twice, counts as 2.")
 STATE = ("An end has two objects in its socket's storage, state and heads, and the kernel's own beside them; "
          "it would take one object, or heads that are given back after each exchange.")
 THROUGHPUT = "It would take fewer nanoseconds in the kernel (below), and less of the CPU of the user side."

@@ -220,12 +220,11 @@ def wrapped(text):
 
 def page(raw):
     found = results(raw)
-    best = raw["setting"]
     rounds = raw["throughput"]["rounds"]
     tools = {n: f"`{n}`" if n != "nothing" else n for n in raw["orientation"]["rounds"][0]}
     full = raw["latency"]["full_rate"]
     return (
-        wrapped(HEAD.format(machine=machine_words(raw), workers=best["workers"], threads=best["threads"]))
+        wrapped(HEAD.format(machine=machine_words(raw), half=raw["machine"]["cores"] // 2 or 1))
         + table(["what", "target", "measured", ""], [[r.what, r.target, r.text, r.verdict] for r in found])
         + "\n" + missed_section(found)
         + f"## Throughput at saturation ({len(rounds)} rounds of {raw['throughput']['seconds']} s)\n\n"
