@@ -35,7 +35,7 @@ BPF_CFLAGS := -g -O2 -std=gnu11 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH)
 	-isystem /usr/include/$(MULTIARCH) -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-address-of-packed-member
 
-ROOMS := base protocol call host output loader screen
+ROOMS := base protocol call host filter capture output loader screen
 LIB_SRC := $(sort $(wildcard $(ROOMS:%=src/%/*.c)))
 TOOL_SRC := $(sort $(wildcard src/tools/*/*.c))
 BPF_SRC := $(sort $(wildcard src/tools/*/*.bpf.c))

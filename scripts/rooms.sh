@@ -15,10 +15,12 @@ check() {
 		allow("protocol", "protocol base")
 		allow("call", "call protocol abi base")
 		allow("host", "host base")
+		allow("filter", "filter base")
+		allow("capture", "capture abi base")
 		allow("output", "output abi base")
 		allow("loader", "loader host output abi base")
 		allow("screen", "screen output base")
-		allow("tools", "abi base kernel protocol call host output loader")
+		allow("tools", "abi base kernel protocol call host filter capture output loader")
 	}
 	function complain(why) {
 		printf "%s:%d: %s\n", FILENAME, FNR, why
