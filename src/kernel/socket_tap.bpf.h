@@ -70,7 +70,7 @@ struct about {
 	struct ends ends;
 	u64 cookie, now;
 	u32 srtt_us;
-	u32 end; /* enum exchange_end */
+	u32 pad;
 };
 
 #define MAPPED bpf_htonl(0xffff)
@@ -174,72 +174,59 @@ ALWAYS_INLINE struct exchange *tap_reserve(const struct heads *h, u32 n)
 	return x;
 }
 
-/* A record on its way: room for it, and what is known before the lock. */
-struct draft {
-	struct exchange *x; /* NULL: nobody wants it, or there is no room */
-	u32 hole;
-	u16 request, response;
-};
-
-/* Room and the committed heads, before the lock. h may be NULL. */
-ALWAYS_INLINE void draft_open(struct draft *d, const struct conn *c, const struct heads *h, u32 end)
+/* Does anybody want this record? If not, that is counted, unless it is only a snapshot. */
+ALWAYS_INLINE bool tap_wanted(const struct conn *c, u8 end)
 {
-	d->x = NULL;
-	d->request = h ? h->request : 0;
-	d->response = 0;
-	if (h && c->phase >= PHASE_RESPONSE && c->response_base == h->request)
-		d->response = c->response_head;
-	d->hole = h ? c->mode & CONN_HOLE : 0;
 	if (!filters_owner() || c->user & USER_PASS)
-		d->x = tap_reserve(h, d->request + d->response);
-	else if (end != END_SWEEP)
+		return true;
+	if (end != END_SWEEP)
 		count(COUNT_FILTERED, 1);
+	return false;
 }
 
-/* After turn_end, without the lock: fills in what the socket knows of itself, and submits. */
-ALWAYS_INLINE void draft_close(struct draft *d, bool ended, const struct about *a)
+/* Puts the record of an exchange in the ring. h may be NULL. */
+ALWAYS_INLINE void tap_record(const struct ended *e, const struct heads *h, const struct owner *o,
+			      const struct about *a)
 {
-	const struct ends *e = &a->ends;
-	struct exchange *x = d->x;
+	u32 request = h ? h->request : 0;
+	/* Behind the request's head, as it was when the response began. */
+	u32 response = h && e->response_base == request ? e->response_head : 0;
+	struct exchange *x = tap_reserve(h, request + response);
 
 	if (!x)
 		return;
-	if (!ended) {
-		bpf_ringbuf_discard(x, 0);
-		return;
-	}
 	x->r.kind = RECORD_EXCHANGE;
 	x->r.pad = 0;
 	x->cookie = a->cookie;
+	x->request_first_ns = e->request_first_ns;
+	x->request_last_ns = e->request_last_ns;
+	x->response_first_ns = e->response_first_ns;
+	x->response_last_ns = e->response_last_ns;
+	x->read_ns = e->read_ns;
+	x->request_bytes = e->request_bytes;
+	x->response_bytes = e->response_bytes;
 	x->now_ns = a->now;
+	x->number = e->number;
+	x->join_seq = e->join_seq;
+	x->join_ack = e->join_ack;
+	x->connect_us = e->connect_us;
 	x->srtt_us = a->srtt_us;
-	x->request_head = d->request;
-	x->response_head = d->response;
-	if (d->hole)
-		x->flags |= EX_GAP;
-	__builtin_memcpy(x->local, e->local, 16);
-	__builtin_memcpy(x->remote, e->remote, 16);
-	x->loopback = ends_loopback(e);
-	x->local_port = e->local_port;
-	x->remote_port = e->remote_port;
+	x->retransmits = e->retransmits;
+	x->flags = e->flags;
+	x->role = e->role;
+	x->end = e->end;
+	x->request_head = request;
+	x->response_head = response;
+	x->owner = *o;
+	__builtin_memcpy(x->local, a->ends.local, 16);
+	__builtin_memcpy(x->remote, a->ends.remote, 16);
+	x->local_port = a->ends.local_port;
+	x->remote_port = a->ends.remote_port;
+	x->first_seq = e->first_seq;
+	x->first_ack = e->first_ack;
+	x->loopback = ends_loopback(&a->ends);
+	__builtin_memcpy(x->tail, e->tail, sizeof(x->tail));
 	ring_submit(x);
-}
-
-/* Ends the exchange that is going on (END_SWEEP: takes a snapshot) and puts its record in the ring.
- */
-static __noinline void tap_emit(struct conn *c, struct heads *h, const struct about *a)
-{
-	struct draft d;
-	bool ended;
-
-	/* A snapshot can wait for the next sweep; an exchange that ended cannot. */
-	if (a->end == END_SWEEP && ring_half_full())
-		return;
-	draft_open(&d, c, h, a->end);
-	bpf_spin_lock(&c->lock);
-	ended = turn_end(c, d.x, a->end);
-	bpf_spin_unlock(&c->lock);
-	draft_close(&d, ended, a);
 }
 
 /* Of a requester on loopback that is silent, or is to be. False: no room for the record. */

@@ -102,6 +102,21 @@ struct heads {
 	u8 b[HEADS_MAX];
 };
 
+/* An exchange that has ended (or a snapshot of it), copied out of conn under the lock. */
+struct ended {
+	u64 request_first_ns, request_last_ns;
+	u64 response_first_ns, response_last_ns;
+	u64 read_ns;
+	u64 request_bytes, response_bytes;
+	u32 number, join_seq, join_ack;
+	u32 first_seq, first_ack, connect_us;
+	u16 flags, retransmits;
+	u16 response_head, response_base;
+	u8 role, end;
+	u8 pad[6];
+	u8 tail[TAIL_LEN];
+};
+
 struct segment {
 	u32 seq, ack, len; /* of the payload */
 	bool request;      /* requester to responder */
@@ -329,46 +344,41 @@ ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct hea
 	c->next[d] = end;
 }
 
-/* Locked. What is going on, as a record. */
-ALWAYS_INLINE void turn_copy(const struct conn *c, struct exchange *x, u8 end)
+/* Locked. What is going on. No branches: they would double the verifier's paths through all that
+ * follows. */
+ALWAYS_INLINE void turn_copy(const struct conn *c, struct ended *e, u8 end)
 {
-	/* All ones from PHASE_RESPONSE on. No branch: it would double the verifier's paths through
-	 * all that follows. */
-	u64 answered = -(u64)(c->phase >> 1);
+	u64 answered = -(u64)(c->phase >> 1); /* all ones from PHASE_RESPONSE on */
 
-	x->request_first_ns = c->request_first_ns;
-	x->request_last_ns = c->request_last_ns;
-	x->response_first_ns = c->response_first_ns & answered;
-	x->response_last_ns = c->response_last_ns & answered;
-	x->read_ns = c->read_ns;
-	x->request_bytes = c->request_bytes;
-	x->response_bytes = c->response_bytes & answered;
-	x->number = c->number - 1;
-	x->join_seq = c->join_seq;
-	x->join_ack = c->join_ack;
-	x->connect_us = c->connect_us;
-	x->retransmits = c->retransmits;
-	/* By shifts, again for want of a branch. */
-	x->flags = c->flags | (c->mode & CONN_FOLLOW) * (EX_FOLLOWED / CONN_FOLLOW) |
-		   (c->mode & CONN_LOCAL) * (EX_LOCAL / CONN_LOCAL);
-	x->first_seq = c->first_seq;
-	x->first_ack = c->first_ack;
-	x->role = c->role;
-	x->end = end;
-	x->owner = c->owner;
-	__builtin_memcpy(x->tail, c->tail, sizeof(x->tail));
+	e->request_first_ns = c->request_first_ns;
+	e->request_last_ns = c->request_last_ns;
+	e->response_first_ns = c->response_first_ns & answered;
+	e->response_last_ns = c->response_last_ns & answered;
+	e->read_ns = c->read_ns;
+	e->request_bytes = c->request_bytes;
+	e->response_bytes = c->response_bytes & answered;
+	e->number = c->number - 1;
+	e->join_seq = c->join_seq;
+	e->join_ack = c->join_ack;
+	e->first_seq = c->first_seq;
+	e->first_ack = c->first_ack;
+	e->connect_us = c->connect_us;
+	e->flags = c->flags | (c->mode & CONN_FOLLOW) * (EX_FOLLOWED / CONN_FOLLOW) |
+		   (c->mode & CONN_LOCAL) * (EX_LOCAL / CONN_LOCAL) |
+		   (c->mode & CONN_HOLE) / (CONN_HOLE / EX_GAP);
+	e->retransmits = c->retransmits;
+	e->response_head = c->response_head & answered;
+	e->response_base = c->response_base;
+	e->role = c->role;
+	e->end = end;
+	__builtin_memcpy(e->tail, c->tail, sizeof(e->tail));
 }
 
-/*
- * Locked. Ends the exchange that is going on (or, for END_SWEEP, takes a snapshot of it) and writes
- * it to x, which may be NULL where there is no room for a record. False: there was none to end, and
- * what x holds means nothing. The caller fills in head lengths, addresses, times and numbers of the
- * socket.
- */
-ALWAYS_INLINE bool turn_end(struct conn *c, struct exchange *x, u8 end)
+/* Locked. Ends the exchange that is going on (END_SWEEP: takes a snapshot of it). False: there was
+ * none to end, and what *e holds means nothing. */
+ALWAYS_INLINE bool turn_end(struct conn *c, struct ended *e, u8 end)
 {
-	if (x) /* before the decision, so that the verifier walks through the copy once */
-		turn_copy(c, x, end);
+	turn_copy(c, e, end); /* before the decision: the verifier walks through it once */
 	if (c->phase == PHASE_IDLE || (end == END_NEXT && c->phase < PHASE_RESPONSE))
 		return false;
 	/* The responder is done, the requester is not waiting for it: only the close ends this. */

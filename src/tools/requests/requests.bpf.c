@@ -36,28 +36,41 @@ ALWAYS_INLINE u32 smoothed_rtt(struct bpf_sock *sk)
 	return tp ? tp->srtt_us >> 3 : 0;
 }
 
-/* Ends the exchange that is going on, with what the socket knows of itself (END_SWEEP: shows it, on
- * loopback). Not static, as in
- * payload.bpf.h: once verified, not for each way here. */
+/* The record of an exchange of the packet's socket; h may be NULL. Not static, as in payload.bpf.h:
+ * verified once, not for each way here. */
+__noinline int emit_ended(struct __sk_buff *skb, const struct ended *e, const struct heads *h,
+			  const struct owner *o, u64 now)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	struct about a = {.now = now};
+
+	if (!sk || !e || !o)
+		return 0;
+	a.cookie = bpf_get_socket_cookie(skb);
+	a.srtt_us = smoothed_rtt(sk);
+	ends_of_bpf_sock(sk, &a.ends);
+	tap_record(e, h, o, &a);
+	return 0;
+}
+
+/* Ends the exchange that is going on (END_SWEEP: shows it). */
 __noinline int emit_from_skb(struct __sk_buff *skb, u32 end)
 {
 	struct bpf_sock *sk = socket_of(skb);
-	struct about a = {.end = end, .now = bpf_ktime_get_ns()};
+	struct conn *c = sk ? bpf_sk_storage_get(&conns, sk, 0, 0) : NULL;
 	struct heads *h = NULL;
-	struct conn *c;
+	struct ended e;
+	bool ended;
 
-	if (!sk)
-		return 0;
-	c = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (!c)
 		return 0;
 	if (!(c->mode & CONN_LOCAL))
 		h = bpf_sk_storage_get(&heads, sk, 0, 0);
-	a.cookie = bpf_get_socket_cookie(skb);
-	a.srtt_us = smoothed_rtt(sk);
-	ends_of_bpf_sock(sk, &a.ends);
-	if (end != END_SWEEP || ends_loopback(&a.ends))
-		tap_emit(c, h, &a);
+	bpf_spin_lock(&c->lock);
+	ended = turn_end(c, &e, end);
+	bpf_spin_unlock(&c->lock);
+	if (ended && tap_wanted(c, end))
+		emit_ended(skb, &e, h, &c->owner, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -124,9 +137,10 @@ ALWAYS_INLINE void segment_heads(struct __sk_buff *skb, struct bpf_sock *sk, str
 ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
 				const struct tcp_view *v, const struct segment *s)
 {
-	struct head_take t = {};
-	struct draft d = {};
 	bool ends = false, ended = false;
+	struct heads *h = NULL;
+	struct head_take t = {};
+	struct ended e;
 	u64 before = 0;
 
 	if (c->mode & CONN_FOLLOW)
@@ -135,25 +149,19 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 		bool crosses = turn_crosses(c, s);
 
 		ends = turn_ends(c, s, crosses) || (crosses && crossed_request(skb, c, v));
-		if (ends)
-			draft_open(&d, c,
-				   c->mode & CONN_LOCAL ? NULL
-							: bpf_sk_storage_get(&heads, sk, 0, 0),
-				   END_NEXT);
+		if (ends && !(c->mode & CONN_LOCAL)) {
+			h = bpf_sk_storage_get(&heads, sk, 0, 0);
+			if (h)
+				heads_touch(h);
+		}
 	}
 	bpf_spin_lock(&c->lock);
 	if (ends)
-		ended = turn_end(c, d.x, END_NEXT);
+		ended = turn_end(c, &e, END_NEXT);
 	turn_data(c, s, &t);
 	bpf_spin_unlock(&c->lock);
-	if (d.x) {
-		struct about a = {.now = s->now};
-
-		a.cookie = bpf_get_socket_cookie(skb);
-		a.srtt_us = smoothed_rtt(sk);
-		ends_of_bpf_sock(sk, &a.ends);
-		draft_close(&d, ended, &a);
-	}
+	if (ended && tap_wanted(c, END_NEXT))
+		emit_ended(skb, &e, h, &c->owner, s->now);
 	if (t.what == (TAKE_START | TAKE_REQUEST))
 		apply_mark(skb, c);
 	if (c->mode & CONN_LOCAL) {
@@ -231,6 +239,17 @@ ALWAYS_INLINE bool segment_wanted(struct __sk_buff *skb, struct bpf_sock *sk,
 	return filter_addresses(e.local, e.remote);
 }
 
+static __noinline bool on_loopback(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	struct ends e;
+
+	if (!sk)
+		return false;
+	ends_of_bpf_sock(sk, &e);
+	return ends_loopback(&e);
+}
+
 ALWAYS_INLINE void segment_ends(struct __sk_buff *skb, struct conn *c, const struct tcp_view *v,
 				const struct segment *s)
 {
@@ -242,7 +261,8 @@ ALWAYS_INLINE void segment_ends(struct __sk_buff *skb, struct conn *c, const str
 	if (flag == EX_RSP_FIN && v->seq + v->len == c->next[1])
 		emit_from_skb(skb, END_FIN);
 	/* A silent requester may not be waiting any longer: what for, only this end knows. */
-	if (flag == EX_REQ_FIN && !s->egress && c->number > 1 && c->phase != PHASE_IDLE)
+	if (flag == EX_REQ_FIN && !s->egress && c->number > 1 && c->phase != PHASE_IDLE &&
+	    on_loopback(skb))
 		emit_from_skb(skb, END_SWEEP);
 }
 
@@ -414,14 +434,22 @@ ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 static __noinline void emit_from_sock(struct sock *sk, struct conn *c, u32 end)
 {
 	struct heads *h = bpf_sk_storage_get(&heads, sk, 0, 0);
-	struct about a = {.cookie = bpf_get_socket_cookie(sk), .end = end};
+	struct about a = {.cookie = bpf_get_socket_cookie(sk)};
+	struct ended e;
+	bool ended;
 
+	/* A snapshot can wait for the next sweep; an exchange that ended cannot. */
+	if (end == END_SWEEP && ring_half_full())
+		return;
+	bpf_spin_lock(&c->lock);
+	ended = turn_end(c, &e, end);
+	bpf_spin_unlock(&c->lock);
+	if (!ended || !tap_wanted(c, end))
+		return;
 	a.now = bpf_ktime_get_ns();
-
 	a.srtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
-
 	ends_of_sock(sk, &a.ends);
-	tap_emit(c, h, &a);
+	tap_record(&e, h, &c->owner, &a);
 }
 
 /* Did it end without a FIN of its own, and not for want of an answer (ETIMEDOUT)? Then this end
