@@ -22,8 +22,7 @@ const volatile struct filter filter;
 
 #define RING_SIZE (1 << 20)
 
-/* The session drains on a timer, so a submit need not wake it; half full, it does (one wake-up a
- * record costs about fifty times the submit). */
+/* The session drains on a timer, so a submit need not wake it until it is half full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries,
@@ -61,7 +60,18 @@ ALWAYS_INLINE bool ring_half_full(void)
 	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > RING_SIZE / 2;
 }
 
-ALWAYS_INLINE void ring_submit(void *r)
+/* A wake-up is an interrupt: one when the ring is half full, and one for each eighth after that,
+ * not one for each record until user space has come. */
+ALWAYS_INLINE u64 ring_wakes(u64 size)
 {
-	bpf_ringbuf_submit(r, ring_half_full() ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+	u64 n = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+
+	return n > RING_SIZE / 2 && n % (RING_SIZE / 8) < size ? BPF_RB_FORCE_WAKEUP
+							       : BPF_RB_NO_WAKEUP;
+}
+
+/* The record is whole, its r.size set. */
+ALWAYS_INLINE void ring_submit(struct record *r)
+{
+	bpf_ringbuf_submit(r, ring_wakes(r->size + BPF_RINGBUF_HDR_SZ + 7));
 }

@@ -310,7 +310,7 @@ __noinline int follow_piece(struct __sk_buff *skb, u32 from, u32 n, u64 numbers,
 	p->r.size = sizeof(*p) + PAYLOAD_MAX;
 	p->length = n;
 	p->captured = n;
-	ring_submit(p);
+	ring_submit(&p->r);
 	return 0;
 }
 
@@ -326,7 +326,7 @@ ALWAYS_INLINE void follow_skip(struct __sk_buff *skb, struct conn *c, u32 len, u
 	payload_fill(p, skb, c, numbers, request);
 	p->r.size = sizeof(*p);
 	p->length = len;
-	ring_submit(p);
+	ring_submit(&p->r);
 }
 
 /* Emits the payload of a followed connection's segment, as far as its budget and the ring go. */

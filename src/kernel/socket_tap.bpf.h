@@ -226,7 +226,7 @@ ALWAYS_INLINE void tap_record(const struct ended *e, const struct heads *h, cons
 	x->first_ack = e->first_ack;
 	x->loopback = ends_loopback(&a->ends);
 	__builtin_memcpy(x->tail, e->tail, sizeof(x->tail));
-	ring_submit(x);
+	ring_submit(&x->r);
 }
 
 /* Of a requester on loopback that is silent, or is to be. False: no room for the record. */
@@ -243,7 +243,7 @@ static __noinline bool silent_tell(const struct conn *c, u64 cookie, bool closed
 	s->now_ns = bpf_ktime_get_ns();
 	s->closed = closed;
 	s->owner = c->owner;
-	ring_submit(s);
+	ring_submit(&s->r);
 	return true;
 }
 

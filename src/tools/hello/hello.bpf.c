@@ -33,7 +33,7 @@ ALWAYS_INLINE int accepted(s64 fd)
 	a->pid = who.pid;
 	a->fd = fd;
 	__builtin_memcpy(a->comm, who.comm, sizeof(a->comm));
-	ring_submit(a);
+	ring_submit(&a->r);
 	return 0;
 }
 

@@ -146,7 +146,7 @@ ALWAYS_INLINE void emit(struct __sk_buff *skb, const struct view *v)
 	p->source_port = v->source_port;
 	p->destination_port = v->destination_port;
 	p->pad = 0;
-	ring_submit(p);
+	ring_submit(&p->r);
 }
 
 SEC("socket")

@@ -119,12 +119,14 @@ ALWAYS_INLINE void apply_mark(struct __sk_buff *skb, struct conn *c)
 
 /* Most heads lie in one segment, and their storage is there. */
 ALWAYS_INLINE void segment_heads(struct __sk_buff *skb, struct bpf_sock *sk, struct conn *c,
-				 const struct tcp_view *v, const struct head_take *t)
+				 struct heads *h, const struct tcp_view *v,
+				 const struct head_take *t)
 {
-	struct heads *h = t->offset ? NULL : bpf_sk_storage_get(&heads, sk, 0, 0);
 	u32 from = v->offset + t->skip, n = v->len - t->skip;
 
-	if (h)
+	if (!h)
+		h = bpf_sk_storage_get(&heads, sk, 0, 0);
+	if (h && !t->offset)
 		take_start(skb, c, h, t->what, from, n);
 	else
 		take_heads(skb, t->what, t->offset, from, n);
@@ -174,7 +176,7 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 		return;
 	}
 	if (t.what)
-		segment_heads(skb, sk, c, v, &t);
+		segment_heads(skb, sk, c, h, v, &t);
 	if (!s->request && c->response_bytes > RESPONSE_HEAD_MAX && v->len >= TAIL_LEN &&
 	    (v->flags & TCP_PSH))
 		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
