@@ -62,13 +62,11 @@ __noinline int heads_loaded(struct __sk_buff *skb, u32 length, u32 from, u32 to)
 }
 
 /* The response's head mostly comes from another CPU's cache. Loads that nothing waits for fetch its
- * lines all at once, and while the lock is taken. */
+ * first lines both at once, and while the lock is taken. */
 ALWAYS_INLINE void heads_touch(const volatile struct heads *h)
 {
 	(void)h->b[48];
 	(void)h->b[48 + 64];
-	(void)h->b[48 + 128];
-	(void)h->b[48 + 192];
 }
 
 /* size, a constant, bytes to offset `at` of the heads, if they fit. */
@@ -160,28 +158,6 @@ ALWAYS_INLINE void take_response(struct __sk_buff *skb, struct conn *c, struct h
 		heads_loaded(skb, base + c->response_head, base, base + n);
 	if (n > c->response_head)
 		c->response_head = n;
-}
-
-/* Methods as the first four bytes of a segment on a little-endian machine. */
-#define WORD(a, b, c, d) ((u32)(a) | (u32)(b) << 8 | (u32)(c) << 16 | (u32)(d) << 24)
-
-/* 1: a method whose request has no body, 2: another HTTP method, 0: none. */
-ALWAYS_INLINE int http_method(const u8 *p)
-{
-	switch (WORD(p[0], p[1], p[2], p[3])) {
-	case WORD('G', 'E', 'T', ' '):
-	case WORD('H', 'E', 'A', 'D'):
-	case WORD('O', 'P', 'T', 'I'):
-	case WORD('D', 'E', 'L', 'E'):
-		return 1;
-	case WORD('P', 'O', 'S', 'T'):
-	case WORD('P', 'U', 'T', ' '):
-	case WORD('P', 'A', 'T', 'C'):
-	case WORD('C', 'O', 'N', 'N'):
-	case WORD('T', 'R', 'A', 'C'):
-		return 2;
-	}
-	return 0;
 }
 
 /* 1 where these four bytes (little-endian) are CRLF CRLF. Without a branch, which would double the

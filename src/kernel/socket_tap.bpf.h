@@ -57,6 +57,7 @@ ALWAYS_INLINE void conn_owned(struct conn *c)
 
 u32 marks_used; /* by role, as bits: set by user space with the first mark of such an end */
 const volatile bool ssh_shown;
+const volatile bool heads_shown; /* a column, a filter or -H asks for them */
 
 /* The two names of a connection at one end. */
 struct ends {
@@ -148,29 +149,54 @@ ALWAYS_INLINE bool tap_wants_ports(u16 local, u16 remote, u32 bytes)
 	return filter_ports(local, remote);
 }
 
-/* Reserves a record with room for n bytes of heads, in one of three sizes, as a reserve wants a
- * constant; copies the committed heads. */
+/* Methods as the first four bytes of a segment on a little-endian machine. */
+#define WORD(a, b, c, d) ((u32)(a) | (u32)(b) << 8 | (u32)(c) << 16 | (u32)(d) << 24)
+
+/* 1: a method whose request has no body, 2: another HTTP method, 0: none. */
+ALWAYS_INLINE int http_method(const u8 *p)
+{
+	switch (WORD(p[0], p[1], p[2], p[3])) {
+	case WORD('G', 'E', 'T', ' '):
+	case WORD('H', 'E', 'A', 'D'):
+	case WORD('O', 'P', 'T', 'I'):
+	case WORD('D', 'E', 'L', 'E'):
+		return 1;
+	case WORD('P', 'O', 'S', 'T'):
+	case WORD('P', 'U', 'T', ' '):
+	case WORD('P', 'A', 'T', 'C'):
+	case WORD('C', 'O', 'N', 'N'):
+	case WORD('T', 'R', 'A', 'C'):
+		return 2;
+	}
+	return 0;
+}
+
+/* A record with room for `size` bytes of heads, a constant, and the committed ones. */
+ALWAYS_INLINE struct exchange *tap_reserve_size(const struct heads *h, const u32 size)
+{
+	struct exchange *x = ring_reserve(sizeof(*x) + size);
+
+	if (!x)
+		return NULL;
+	x->r.size = sizeof(*x) + size;
+	__builtin_memcpy(x + 1, h->b, size);
+	return x;
+}
+
+/* Reserving wants a constant: n bytes of heads in one of four sizes. */
 ALWAYS_INLINE struct exchange *tap_reserve(const struct heads *h, u32 n)
 {
 	struct exchange *x;
 
-	if (!h || !n) {
-		x = ring_reserve(sizeof(*x));
-		if (x)
-			x->r.size = sizeof(*x);
-	} else if (n <= 256) {
-		x = ring_reserve(sizeof(*x) + 256);
-		if (x) {
-			x->r.size = sizeof(*x) + 256;
-			__builtin_memcpy(x + 1, h->b, 256);
-		}
-	} else {
-		x = ring_reserve(sizeof(*x) + HEADS_MAX);
-		if (x) {
-			x->r.size = sizeof(*x) + HEADS_MAX;
-			__builtin_memcpy(x + 1, h->b, HEADS_MAX);
-		}
-	}
+	if (h && n > 256)
+		return tap_reserve_size(h, HEADS_MAX);
+	if (h && n > 128)
+		return tap_reserve_size(h, 256);
+	if (h && n)
+		return tap_reserve_size(h, 128);
+	x = ring_reserve(sizeof(*x));
+	if (x)
+		x->r.size = sizeof(*x);
 	return x;
 }
 
@@ -184,13 +210,31 @@ ALWAYS_INLINE bool tap_wanted(const struct conn *c, u8 end)
 	return false;
 }
 
+/* Of the response to a bodiless HTTP request, which is over since the next one has come, only the
+ * status line is read. */
+#define STATUS_MAX 64
+
+/* How much of the response's head is told. All of it, unless nobody asked to see it and it is known
+ * to say no more: its request was captured whole, so a second one behind it would be seen there,
+ * and it is final, not a 1xx before another. */
+ALWAYS_INLINE u32 tap_response_head(const struct ended *e, const struct heads *h)
+{
+	u32 base = e->response_base, n = e->response_head;
+
+	if (base != h->request || base > REQUEST_HEAD_MAX)
+		return 0;
+	if (heads_shown || e->end != END_NEXT || n <= STATUS_MAX || e->request_bytes != base ||
+	    http_method(h->b) != 1 || h->b[base] != 'H' || h->b[base + 9] < '2')
+		return n;
+	return STATUS_MAX;
+}
+
 /* Puts the record of an exchange in the ring. h may be NULL. */
 ALWAYS_INLINE void tap_record(const struct ended *e, const struct heads *h, const struct owner *o,
 			      const struct about *a)
 {
 	u32 request = h ? h->request : 0;
-	/* Behind the request's head, as it was when the response began. */
-	u32 response = h && e->response_base == request ? e->response_head : 0;
+	u32 response = h ? tap_response_head(e, h) : 0;
 	struct exchange *x = tap_reserve(h, request + response);
 
 	if (!x)

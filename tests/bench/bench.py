@@ -40,6 +40,7 @@ def measure(plan):
         "machine": machine,
         "versions": load.versions(),
         "throughput": measures.throughput(plan),
+        "throughput_pinned": measures.throughput_pinned(plan),
         "latency": measures.latency(plan),
         "saturation": measures.saturation(plan),
         "kernel_time": measures.kernel_time(plan),

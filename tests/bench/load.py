@@ -20,27 +20,33 @@ CONNECTIONS = 50
 _cpus = sorted(os.sched_getaffinity(0))
 SERVER_CPUS = _cpus[:max(1, len(_cpus) // 2)]
 CLIENT_CPUS = _cpus[len(SERVER_CPUS):] or _cpus
-CLIENT = ["taskset", "-c", ",".join(map(str, CLIENT_CPUS))]  # before the command of a load generator
 PATH = "/1k"
 FLOOR = os.path.join(lib.BUILD, "bench", "floor")
 
 
-def nginx(log=False):
-    """nginx that answers 1 KB from memory, a worker pinned to each CPU of the server's half; without a log
-    it is faster, and tapline's share larger."""
+def nginx(log=False, pinned=False):
+    """nginx that answers 1 KB from memory, with a worker for each CPU of the server's half; without a log
+    it is faster, and tapline's share larger. pinned: each worker to a CPU, and its load to the others."""
     quiet = "" if log else "access_log off;"
     server = lib.Nginx(f"{quiet} location / {{ return 200 '{'x' * 1024}'; }}", workers=len(SERVER_CPUS),
                        buffered=log)
-    for worker, cpu in zip(lib.children(server.pid), SERVER_CPUS):
+    server.pinned = pinned
+    for worker, cpu in zip(lib.children(server.pid), SERVER_CPUS if pinned else ()):
         os.sched_setaffinity(worker, {cpu})
     return server
+
+
+def generator(server, *command):
+    """The command line of a load generator, on the CPUs that are its own."""
+    return ["taskset", "-c", ",".join(map(str, CLIENT_CPUS)), *command] if server.pinned else list(command)
 
 
 # ---- load ----
 
 
 def wrk_command(server, seconds):
-    return [*CLIENT, "wrk", f"-t{len(CLIENT_CPUS)}", f"-c{CONNECTIONS}", f"-d{seconds}s", server.url(PATH)]
+    return generator(server, "wrk", f"-t{len(CLIENT_CPUS)}", f"-c{CONNECTIONS}", f"-d{seconds}s",
+                     server.url(PATH))
 
 
 def wrk(server, seconds):
@@ -53,7 +59,7 @@ def wrk(server, seconds):
 def h2load(server, seconds, rps=None, log=None):
     """Requests a second that h2load counted; rps is for all connections together."""
     more = [f"--rps={rps / CONNECTIONS:.3f}", f"--log-file={log}"] if rps else []
-    text = lib.run(*CLIENT, "h2load", "--h1", "-t1", f"-c{CONNECTIONS}", f"-D{seconds}", *more, server.url(PATH),
+    text = lib.run("h2load", "--h1", "-t1", f"-c{CONNECTIONS}", f"-D{seconds}", *more, server.url(PATH),
                    timeout=seconds + 60).stdout
     m = re.search(r"^finished in [\d.]+s, ([\d.]+) req/s", text, re.M)
     assert m and " 0 failed, 0 errored, 0 timeout" in text, text

@@ -49,18 +49,23 @@ def watched(name, lost):
             lost.append(w.lost())
 
 
-def throughput(plan):
+def throughput(plan, names=("nothing", "floor", "by_path", "json"), pinned=False):
     rounds, lost = [], []
-    with load.nginx() as server:
+    with load.nginx(pinned=pinned) as server:
         load.wrk(server, 1)
-        for i in range(plan.rounds):
+        for i in range(plan.rounds * 2):
             rates = {}
-            for name in turned(["nothing", "floor", "by_path", "json"], i):
+            for name in turned(list(names), i):
                 with watched(name, lost):
-                    rates[name] = load.wrk(server, plan.seconds)
+                    rates[name] = load.wrk(server, plan.seconds // 2)
             rounds.append(rates)
-            say("throughput  " + "  ".join(f"{k} {v:,.0f}" for k, v in sorted(rates.items())))
-    return {"seconds": plan.seconds, "rounds": rounds, "lost": sum(lost)}
+            say(f"throughput{' pinned' if pinned else ''}  " +
+                "  ".join(f"{k} {v:,.0f}" for k, v in sorted(rates.items())))
+    return {"seconds": plan.seconds // 2, "rounds": rounds, "lost": sum(lost)}
+
+
+def throughput_pinned(plan):
+    return throughput(plan, ("nothing", "floor", "by_path"), pinned=True)
 
 
 def orientation(plan):

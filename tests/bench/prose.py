@@ -4,12 +4,14 @@
 HEAD = """# What tapline costs
 
 Made by `make bench`, which writes this page and its raw numbers (`performance.json` beside it); do not
-edit. Measured on {machine}. The load is nginx (no access log) answering 1 KB from memory to wrk (50
-connections kept alive), on loopback, each pinned to its half of the cores ({half} each): tapline has to
-take its time from them, and both ends of each call are seen. Numbers are medians, with the range of all
+edit. Measured on {machine}. The load is nginx ({half} worker(s), no access log) answering 1 KB from memory
+to wrk ({half} thread(s), 50 connections kept alive), on loopback: they and tapline share the cores, and
+both ends of each call are seen. Numbers are medians, with the range of all
 rounds in brackets.
 
 """
+
+PINNED = "With server and client pinned, so that each call crosses between the cores:"
 
 METHOD = """
 ## Method
@@ -17,11 +19,10 @@ METHOD = """
 - **Rounds.** What is compared runs within each round, one after the other, and the order turns from round
   to round, so that the machine's own drift hits all alike. A ratio is made within its round; the median
   is that of the ratios.
-- **The setting.** Server and client are pinned, one worker or thread a core: unpinned, the scheduler
-  settles on one of several placements in each round, and throughput without anything beside it varies by
-  15%; pinned it is higher and varies by 2%. Each call crosses between the cores, which is the dearest
-  case for state that both ends touch. There is no access log: it would slow the server down and so make
-  tapline's share look smaller.
+- **The setting.** A worker of nginx for half of the cores, a thread of wrk for each of the others. There is
+  no access log: it would slow the server down and so make tapline's share look smaller.
+- **Pinned** is the same with each worker and thread kept on a core of its own: the load is faster, rounds
+  are steadier, and each call crosses between cores, which is the dearest case for state that both touch.
 - **The floor.** Four empty BPF programs (`tests/bench/floor.bpf.c`) on the hooks of tapline that run for
   every call: cgroup_skb ingress and egress, the send and the read hook. It is what any program on these
   hooks costs.

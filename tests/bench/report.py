@@ -9,7 +9,7 @@ import sys
 import textwrap
 
 sys.dont_write_bytecode = True
-from prose import HEAD, METHOD, WOULD_TAKE
+from prose import HEAD, METHOD, PINNED, WOULD_TAKE
 
 DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "docs")
 RAW = os.path.join(DOCS, "performance.json")
@@ -221,6 +221,7 @@ def wrapped(text):
 def page(raw):
     found = results(raw)
     rounds = raw["throughput"]["rounds"]
+    pinned = raw["throughput_pinned"]["rounds"]
     tools = {n: f"`{n}`" if n != "nothing" else n for n in raw["orientation"]["rounds"][0]}
     full = raw["latency"]["full_rate"]
     return (
@@ -229,6 +230,8 @@ def page(raw):
         + "\n" + missed_section(found)
         + f"## Throughput at saturation ({len(rounds)} rounds of {raw['throughput']['seconds']} s)\n\n"
         + rates_table(rounds, NAMES)
+        + "\n" + PINNED + "\n\n"
+        + rates_table(pinned, {n: NAMES[n] for n in NAMES if n in pinned[0]})
         + f"\n## Latency at half load ({len(raw['latency']['rounds'])} rounds; "
         + f"h2load's full load is {full:,.0f} requests/s)\n\n" + latency_table(raw)
         + "\n## In the kernel\n\n" + kernel_table(raw)

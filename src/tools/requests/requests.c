@@ -46,6 +46,7 @@ static int open_kernel(struct requests *r)
 	k->rodata->filter = *f;
 	for (unsigned i = 0; i < f->n_ports; i++)
 		k->rodata->ssh_shown |= f->ports[i] == 22;
+	k->rodata->heads_shown = r->wanted & (1ull << C_REQUEST_HEAD | 1ull << C_RESPONSE_HEAD);
 	if (session_choose(s, k->obj, ladder_send) < 0 ||
 	    session_choose(s, k->obj, ladder_read) < 0) {
 		requests_bpf__destroy(k);
