@@ -3,6 +3,7 @@
  * beside it. Storage goes with the socket, so nothing can be left behind and no table can fill. */
 #pragma once
 
+#include "kernel/ends.bpf.h"
 #include "kernel/owner.bpf.h"
 
 #define turn_lock bpf_spin_lock
@@ -59,13 +60,6 @@ u32 marks_used; /* by role, as bits: set by user space with the first mark of su
 const volatile bool ssh_shown;
 const volatile bool heads_shown; /* a column, a filter or -H asks for them */
 
-/* The two names of a connection at one end. */
-struct ends {
-	u64 local[2], remote[2];
-	u16 local_port, remote_port;
-	u32 pad;
-};
-
 /* What a record says of the socket itself. */
 struct about {
 	struct ends ends;
@@ -73,18 +67,6 @@ struct about {
 	u32 srtt_us;
 	u32 pad;
 };
-
-#define MAPPED bpf_htonl(0xffff)
-
-ALWAYS_INLINE void addr_v4(u64 *out, u32 v4)
-{
-	u32 *w = (u32 *)out;
-
-	w[0] = 0;
-	w[1] = 0;
-	w[2] = MAPPED;
-	w[3] = v4;
-}
 
 /* From the socket and never from headers: under DNAT the two directions show different ones.
  * Volatile: a load each, as the verifier takes no pointer arithmetic on a socket. */
@@ -107,21 +89,6 @@ ALWAYS_INLINE void ends_of_bpf_sock(volatile struct bpf_sock *sk, struct ends *e
 	}
 	e->local_port = sk->src_port;
 	e->remote_port = bpf_ntohs(sk->dst_port);
-	e->pad = 0;
-}
-
-ALWAYS_INLINE void ends_of_sock(const struct sock *sk, struct ends *e)
-{
-	if (sk->__sk_common.skc_family == 2) {
-		addr_v4(e->local, sk->__sk_common.skc_rcv_saddr);
-		addr_v4(e->remote, sk->__sk_common.skc_daddr);
-	} else {
-		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
-	}
-	/* skc_num is 0 once the port was given back; inet_sport stays. */
-	e->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
-	e->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	e->pad = 0;
 }
 

@@ -15,10 +15,11 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct sock;
 struct task_struct;
 struct seq_file;
 struct bpf_iter_meta;
-struct sock;
+struct file;
 
 struct sock_common {
 	u32 skc_daddr;
@@ -36,6 +37,10 @@ struct sock {
 	s32 sk_err;
 	u32 sk_max_ack_backlog;
 	u16 sk_protocol;
+};
+
+struct socket {
+	struct sock *sk;
 };
 
 struct inet_sock {
@@ -65,6 +70,18 @@ struct bpf_iter__bpf_sk_storage_map {
 	struct bpf_iter_meta *meta;
 	struct sock *sk;
 	void *value;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+};
+
+struct sk_buff {
+	u16 network_header;
+	u16 mac_header;
 };
 
 #pragma clang attribute pop

@@ -39,13 +39,15 @@ void session_ledger(struct session *s)
 	char text[4096];
 	struct buf b = BUF_ON(text);
 
-	if (!s->ring)
+	if (!s->skel)
 		return;
 	buf_str(&b, "ledger\n");
 	ledger_line(&b, "rows", s->rows, "shown");
-	ledger_line(&b, "records", s->records, "taken from the kernel");
-	ledger_line(&b, "lost_ring", session_counter(s, COUNT_LOST_RING),
-		    "records lost: the ring was full");
+	if (s->ring) {
+		ledger_line(&b, "records", s->records, "taken from the kernel");
+		ledger_line(&b, "lost_ring", session_counter(s, COUNT_LOST_RING),
+			    "records lost: the ring was full");
+	}
 	line_unless_zero(&b, "lost_state", session_counter(s, COUNT_LOST_STATE),
 			 "segments lost: no memory for state");
 	line_unless_zero(&b, "lost_output", output_dropped(s->output),

@@ -22,6 +22,12 @@ void *session_conf(struct session *s)
 	return s->conf;
 }
 
+char *const *session_operands(const struct session *s, unsigned *n)
+{
+	*n = s->n_operands;
+	return s->operands;
+}
+
 const struct common *session_common(const struct session *s)
 {
 	return &s->common;
@@ -242,6 +248,8 @@ static int parse_options(struct session *s, int argc, char **argv)
 	}
 	if (r)
 		return session_fail(s, r, "%.*s", (int)err.len, err.p);
+	s->operands = argv + 1;
+	s->n_operands = (unsigned)operands;
 	if (s->common.json)
 		s->common.format = 1;
 	log_verbose = s->common.verbose;
@@ -279,7 +287,7 @@ static void say_ready(const struct session *s)
 			log_info("nobody reads TAPLINE_READY_FD");
 		close((int)n);
 	}
-	if (s->ring && isatty(STDERR_FILENO))
+	if (s->skel && isatty(STDERR_FILENO))
 		(void)fprintf(stderr, "tapline %s is watching; Ctrl-C ends it\n",
 			      s->tool->manual.name);
 }

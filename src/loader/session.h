@@ -27,6 +27,8 @@ extern const struct opt common_opts[];
 /* ---- for tools ---- */
 
 void *session_conf(struct session *s);
+/* The words that are no options, for a tool whose manual has operands: n of them, of argv. */
+char *const *session_operands(const struct session *s, unsigned *n);
 const struct common *session_common(const struct session *s);
 /* A tool's own state for the run. */
 void session_set_state(struct session *s, void *state);

@@ -7,12 +7,14 @@
 #include "output/where.h"
 
 #define SESSION_LINKS 32
-#define SESSION_FDS   16
+#define SESSION_FDS   48
 
 struct session {
 	const struct tool *tool;
 	struct common common;
-	void *conf;  /* the tool's options, owned */
+	void *conf; /* the tool's options, owned */
+	char **operands;
+	unsigned n_operands;
 	void *state; /* the tool's own, its close() frees it */
 
 	const struct schema *schema;

@@ -3,16 +3,7 @@
  * It sees what passes by, forwarded traffic too, where `requests` sees the sockets of this host. */
 #include "tools/packets/packets.h"
 
-#include <arpa/inet.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
-#include <net/if_arp.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
-#include "base/log.h"
-#include "loader/session.h"
+#include "loader/wire.h"
 #include "packets.skel.h"
 
 struct packets_conf {
@@ -96,118 +87,9 @@ static int on_segment(struct session *s, const struct record *rec)
 
 static const struct record_handler records[] = {{sizeof(struct packets_segment), on_segment}};
 
-/* ---- the interface ---- */
-
-struct interface {
-	const char *name;
-	unsigned index;
-	unsigned header; /* bytes in front of the IP header */
-	bool loopback;
-};
-
-static void free_names(struct if_nameindex **names)
-{
-	if (*names)
-		if_freenameindex(*names);
-}
-
-static int no_interface(struct session *s, const char *name)
-{
-	_cleanup_(free_names) struct if_nameindex *names = if_nameindex();
-	char text[512];
-	struct buf b = BUF_ON(text);
-
-	for (struct if_nameindex *i = names; i && i->if_index; i++) {
-		buf_str(&b, i == names ? "" : ", ");
-		buf_escaped(&b, text_of(i->if_name));
-	}
-	return session_fail(s, -ENODEV,
-			    "there is no interface '%s'; this network namespace has %.*s%s", name,
-			    (int)b.len, b.p, b.over ? " ..." : "");
-}
-
-/* Where the IP header begins depends on the link: ARPHRD_* of include/uapi/linux/if_arp.h. */
-static int link_header(unsigned type)
-{
-	switch (type) {
-	case ARPHRD_ETHER:
-	case ARPHRD_LOOPBACK:
-		return ETH_HLEN;
-	case ARPHRD_NONE: /* tun, WireGuard */
-	case ARPHRD_RAWIP:
-	case ARPHRD_TUNNEL:
-	case ARPHRD_TUNNEL6:
-	case ARPHRD_SIT:
-		return 0;
-	default:
-		return -EPROTONOSUPPORT;
-	}
-}
-
-static int find_interface(struct session *s, int fd, struct interface *i)
-{
-	struct ifreq request = {0};
-	int header;
-
-	i->index = if_nametoindex(i->name);
-	if (!i->index)
-		return no_interface(s, i->name);
-	memcpy(request.ifr_name, i->name, MIN(strlen(i->name), sizeof(request.ifr_name) - 1));
-	if (ioctl(fd, SIOCGIFHWADDR, &request))
-		return session_fail(s, -errno, "cannot ask what '%s' is: %s", i->name,
-				    strerror(errno));
-	header = link_header(request.ifr_hwaddr.sa_family);
-	if (header < 0)
-		return session_fail(s, header,
-				    "'%s' carries neither Ethernet nor bare IP (link type %u): "
-				    "name another interface",
-				    i->name, request.ifr_hwaddr.sa_family);
-	i->header = (unsigned)header;
-	i->loopback = request.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
-	return 0;
-}
-
-/* From here on the filter sees what passes. It is in place before the socket is bound, so that no
- * packet is queued. */
-static int watch(struct session *s, const struct interface *i, int fd, int program)
-{
-	struct sockaddr_ll address = {.sll_family = AF_PACKET,
-				      .sll_protocol = htons(ETH_P_ALL),
-				      .sll_ifindex = (int)i->index};
-	int one = 1;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)))
-		return session_fail(s, -errno, "cannot attach the socket filter: %s",
-				    strerror(errno));
-	/* On loopback each packet goes out and comes in: one of the two is enough. */
-	if (i->loopback && setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)))
-		return session_fail(s, -errno, "cannot leave out what is sent: %s",
-				    strerror(errno));
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)))
-		return session_fail(s, -errno, "cannot watch '%s': %s", i->name, strerror(errno));
-	log_info("attached packets_filter to a packet socket on %s", i->name);
-	return 0;
-}
-
 /* ---- the run ---- */
 
-static int check_options(struct session *s, const struct packets_conf *conf)
-{
-	const struct filter *f = session_filter(s);
-
-	if (!conf->interface)
-		return session_fail(s, -EINVAL, "name the interface to watch: -i NAME");
-	if (f->pid || f->by_comm || f->by_cgroup)
-		return session_fail(s, -EINVAL,
-				    "%s cannot be known of a packet on an interface; "
-				    "'tapline requests' knows it",
-				    f->pid       ? "--pid"
-				    : f->by_comm ? "--comm"
-						 : "--container");
-	return 0;
-}
-
-static int load(struct session *s, const struct interface *i, int fd)
+static int load(struct session *s, const struct wire_interface *i, unsigned header)
 {
 	const struct filter *f = session_filter(s);
 	struct packets_bpf *k = packets_bpf__open();
@@ -216,29 +98,29 @@ static int load(struct session *s, const struct interface *i, int fd)
 	if (!k)
 		return session_fail(s, -errno, "cannot open the BPF object: %s", strerror(errno));
 	k->rodata->filter = *f;
-	k->rodata->link_header = i->header;
+	k->rodata->link_header = header;
 	for (unsigned n = 0; n < f->n_ports; n++)
 		k->rodata->ssh_shown |= f->ports[n] == 22;
 	r = SESSION_LOAD(s, k, packets_bpf);
-	return r ? r : watch(s, i, fd, bpf_program__fd(k->progs.packets_filter));
+	/* On loopback each packet goes out and comes in: one of the two is enough. */
+	return r ? r : wire_open(s, i, bpf_program__fd(k->progs.packets_filter), i->loopback);
 }
 
 static int packets_open(struct session *s, void *conf_ptr)
 {
 	const struct packets_conf *conf = conf_ptr;
-	struct interface i = {.name = conf->interface};
-	int fd, r = check_options(s, conf);
+	struct wire_interface i;
+	int header, r;
 
+	if (!conf->interface)
+		return session_fail(s, -EINVAL, "name the interface to watch: -i NAME");
+	r = wire_refuse_owner(s);
+	if (!r)
+		r = wire_find(s, conf->interface, &i);
 	if (r)
 		return r;
-	/* Protocol 0 receives nothing: that begins with bind(). */
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return session_fail(s, -errno, "cannot open a packet socket: %s", strerror(errno));
-	r = session_own_fd(s, fd);
-	if (!r)
-		r = find_interface(s, fd, &i);
-	return r ? r : load(s, &i, fd);
+	header = wire_link_header(s, &i);
+	return header < 0 ? header : load(s, &i, (unsigned)header);
 }
 
 static const struct opt opts[] = {

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Names of IP protocols and EtherTypes, as their registries have them.
+ * Every tool that shows packets shows them by these words. */
+#pragma once
+
+#include <stdint.h>
+
+/* "TCP" for 6, or NULL: the number has no keyword. */
+const char *ip_protocol_name(uint8_t protocol);
+
+/* "ARP" for 0x0806 (host order), or NULL. */
+const char *ethertype_name(uint16_t type);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The two names of a connection, as its socket has them.
+ * Every tool that knows sockets writes them alike, so that one can look up what another wrote. */
+#pragma once
+
+#include "kernel/bpf.h"
+
+/* The two names of a connection at one end. */
+struct ends {
+	u64 local[2], remote[2];
+	u16 local_port, remote_port;
+	u32 pad;
+};
+
+#define MAPPED bpf_htonl(0xffff)
+
+ALWAYS_INLINE void addr_v4(u64 *out, u32 v4)
+{
+	u32 *w = (u32 *)out;
+
+	w[0] = 0;
+	w[1] = 0;
+	w[2] = MAPPED;
+	w[3] = v4;
+}
+
+ALWAYS_INLINE void ends_of_sock(const struct sock *sk, struct ends *e)
+{
+	if (sk->__sk_common.skc_family == 2) {
+		addr_v4(e->local, sk->__sk_common.skc_rcv_saddr);
+		addr_v4(e->remote, sk->__sk_common.skc_daddr);
+	} else {
+		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
+	}
+	/* skc_num is 0 once the port was given back; inet_sport stays. */
+	e->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+	e->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	e->pad = 0;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Packet sockets: found by the name of an interface, filtered before they are bound, held by the
+ * session. What they see never reaches user space but through the program's ring and maps. */
+#include "loader/wire.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+
+static void free_names(struct if_nameindex **names)
+{
+	if (*names)
+		if_freenameindex(*names);
+}
+
+static int no_interface(struct session *s, const char *name)
+{
+	_cleanup_(free_names) struct if_nameindex *names = if_nameindex();
+	char text[512], given[256];
+	struct buf b = BUF_ON(text), g = BUF_ON(given);
+
+	buf_escaped(&g, (struct text){name, (uint32_t)strnlen(name, IF_NAMESIZE)});
+	for (struct if_nameindex *i = names; i && i->if_index; i++) {
+		buf_str(&b, i == names ? "" : ", ");
+		buf_escaped(&b, text_of(i->if_name));
+	}
+	return session_fail(s, -ENODEV,
+			    "there is no interface '%.*s%s'; this network namespace has %.*s%s",
+			    (int)g.len, g.p, strlen(name) > IF_NAMESIZE ? "..." : "", (int)b.len,
+			    b.p, b.over ? " ..." : "");
+}
+
+/* Protocol 0 receives nothing: that begins with bind(). */
+static int packet_socket(struct session *s)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return session_fail(s, -errno, "cannot open a packet socket: %s", strerror(errno));
+	return fd;
+}
+
+int wire_find(struct session *s, const char *name, struct wire_interface *out)
+{
+	struct wire_interface i = {.name = "any"};
+	struct ifreq request = {0};
+	_cleanup_close_ int fd = -1;
+
+	if (!name || !strcmp(name, "any")) {
+		*out = i;
+		return 0;
+	}
+	i.index = if_nametoindex(name);
+	if (!i.index || strlen(name) >= sizeof(i.name))
+		return no_interface(s, name);
+	memcpy(i.name, name, strlen(name) + 1);
+	memcpy(request.ifr_name, i.name, sizeof(request.ifr_name));
+	fd = packet_socket(s);
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, SIOCGIFHWADDR, &request))
+		return session_fail(s, -errno, "cannot ask what '%s' is: %s", name,
+				    strerror(errno));
+	i.type = request.ifr_hwaddr.sa_family;
+	i.loopback = i.type == ARPHRD_LOOPBACK;
+	*out = i;
+	return 0;
+}
+
+int wire_link_header(struct session *s, const struct wire_interface *i)
+{
+	switch (i->type) {
+	case ARPHRD_ETHER:
+	case ARPHRD_LOOPBACK:
+		return ETH_HLEN;
+	case ARPHRD_NONE: /* tun, WireGuard */
+	case ARPHRD_RAWIP:
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+		return 0;
+	default:
+		return session_fail(s, -EPROTONOSUPPORT,
+				    "'%s' carries neither Ethernet nor bare IP (link type %u): "
+				    "name another interface",
+				    i->name, i->type);
+	}
+}
+
+/* The filter is in place before the socket is bound, so that no packet is queued. */
+static int watch(struct session *s, const struct wire_interface *i, int fd, int program,
+		 bool incoming)
+{
+	struct sockaddr_ll address = {.sll_family = AF_PACKET,
+				      .sll_protocol = htons(ETH_P_ALL),
+				      .sll_ifindex = (int)i->index};
+	int one = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)))
+		return session_fail(s, -errno, "cannot attach the socket filter: %s",
+				    strerror(errno));
+	if (incoming && setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)))
+		return session_fail(s, -errno, "cannot leave out what is sent: %s",
+				    strerror(errno));
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return session_fail(s, -errno, "cannot watch '%s': %s", i->name, strerror(errno));
+	log_info("attached a socket filter to a packet socket on %s", i->name);
+	return 0;
+}
+
+int wire_open(struct session *s, const struct wire_interface *i, int program, bool incoming)
+{
+	int r, fd = packet_socket(s);
+
+	if (fd < 0)
+		return fd;
+	r = session_own_fd(s, fd);
+	if (r)
+		return session_fail(s, r, "too many interfaces to watch");
+	return watch(s, i, fd, program, incoming);
+}
+
+int wire_refuse_owner(struct session *s)
+{
+	const struct filter *f = session_filter(s);
+
+	if (!filter_has_owner(f))
+		return 0;
+	return session_fail(s, -EINVAL,
+			    "%s cannot be known of a packet on an interface; "
+			    "'tapline requests' knows it",
+			    f->pid       ? "--pid"
+			    : f->by_comm ? "--comm"
+					 : "--container");
+}
+
+const char *wire_name(const struct if_nameindex *names, unsigned index)
+{
+	for (; names && names->if_index; names++)
+		if (names->if_index == index)
+			return names->if_name;
+	return NULL;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* count: packets and bytes on interfaces, counted in the kernel and printed at intervals.
+ * Nothing is copied to user space but the sums, so it keeps up with any traffic. */
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "loader/feature.h"
+#include "loader/wire.h"
+#include "tools/count/state.h"
+
+#define INTERVAL_MAX 86400
+
+/* Leading numbers are the interval and how many blocks; what follows is a filter. 0 or -EINVAL,
+ * said. */
+static int parse_operands(struct count *c)
+{
+	uint64_t numbers[2] = {1, 0};
+	unsigned n, at = 0;
+	char *const *words = session_operands(c->session, &n);
+
+	while (at < n && at < ARRAY_SIZE(numbers) && !text_to_u64(text_of(words[at]), &numbers[at]))
+		at++;
+	if (at && (!numbers[0] || numbers[0] > INTERVAL_MAX))
+		return session_fail(c->session, -EINVAL,
+				    "the interval '%s' is not possible, give 1 to %d seconds",
+				    words[0], INTERVAL_MAX);
+	if (at == 2 && !numbers[1])
+		return session_fail(c->session, -EINVAL,
+				    "the count '0' is not possible, give 1 or more intervals");
+	if (at < n)
+		return session_fail(c->session, -EINVAL,
+				    "'%s' begins a filter, and this build has no packet filters",
+				    words[at]);
+	c->wanted = numbers[1];
+	session_set_tick(c->session, (unsigned)numbers[0] * 1000);
+	return 0;
+}
+
+/* ---- the kernel side ---- */
+
+/* By process: the hooks that this kernel has. Without the first, who only sends is found by the
+ * iterator while the socket is open. */
+static const struct rung ladder_owner_send[] = {
+	{"owner_send", "tp_btf/sock_send_length", NULL},
+	{NULL, NULL, NULL},
+};
+
+static int choose_programs(struct count *c)
+{
+	struct count_bpf *k = c->kernel;
+	struct stat st;
+
+	/* Sums come by maps. */
+	(void)bpf_map__set_autocreate(k->maps.ring, false);
+	if (c->conf->by != BY_PROCESS) {
+		bpf_program__set_autoload(k->progs.owner_send, false);
+		bpf_program__set_autoload(k->progs.owner_read, false);
+		bpf_program__set_autoload(k->progs.owner_state, false);
+		bpf_program__set_autoload(k->progs.owner_files, false);
+		(void)bpf_map__set_autocreate(k->maps.owners, false);
+		(void)bpf_map__set_autocreate(k->maps.connecting, false);
+		return 0;
+	}
+	if (stat("/proc/self/ns/net", &st))
+		return session_fail(c->session, -errno,
+				    "cannot tell the network namespace: /proc/self/ns/net: %s",
+				    strerror(errno));
+	k->rodata->network_namespace = (uint32_t)st.st_ino;
+	(void)session_choose(c->session, k->obj, ladder_owner_send);
+	return 0;
+}
+
+static int load(struct count *c)
+{
+	struct count_bpf *k = count_bpf__open();
+	int r;
+
+	if (!k)
+		return session_fail(c->session, -errno, "cannot open the BPF object: %s",
+				    strerror(errno));
+	c->kernel = k;
+	k->rodata->filter = *session_filter(c->session);
+	k->rodata->by = (uint32_t)c->conf->by;
+	k->rodata->direction = (uint32_t)c->conf->direction;
+	r = choose_programs(c);
+	if (r) {
+		count_bpf__destroy(k);
+		return r;
+	}
+	r = SESSION_LOAD(c->session, k, count_bpf);
+	return r ? r : session_attach(c->session);
+}
+
+/* An interface that is named twice is counted once. */
+static int watch(struct count *c)
+{
+	const struct opt_list *names = &c->conf->interfaces;
+	bool in = c->conf->direction == DIRECTION_IN;
+	int program = bpf_program__fd(c->kernel->progs.count_filter);
+	struct wire_interface found[OPT_LIST_MAX + 1];
+	unsigned n = MAX(names->n, 1);
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < n; i++)
+		r = wire_find(c->session, i < names->n ? names->v[i] : NULL, &found[i]);
+	for (unsigned i = 0; !r && i < n; i++)
+		if (!found[i].index) { /* every interface: the others are among them */
+			found[0] = found[i];
+			n = 1;
+		}
+	for (unsigned i = 0; !r && i < n; i++) {
+		bool again = false;
+
+		for (unsigned k = 0; k < i; k++)
+			again |= found[k].index == found[i].index;
+		if (!again)
+			r = wire_open(
+				c->session, &found[i], program,
+				in || (found[i].loopback && c->conf->direction != DIRECTION_OUT));
+	}
+	return r;
+}
+
+/* ---- the run ---- */
+
+static int count_open(struct session *s, void *conf)
+{
+	struct count *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	session_set_state(s, c);
+	c->session = s;
+	c->conf = conf;
+	r = parse_operands(c);
+	if (!r)
+		r = wire_refuse_owner(s);
+	if (!r)
+		r = lines_set_schema(c);
+	if (!r)
+		r = sums_open(c);
+	if (!r)
+		r = load(c);
+	if (!r && c->conf->by == BY_PROCESS)
+		r = flows_open(c);
+	return r ? r : watch(c);
+}
+
+static int count_tick(struct session *s, uint64_t now_ns)
+{
+	struct count *c = session_state(s);
+	int r = lines_show(c, now_ns);
+
+	if (!r && c->wanted && c->blocks >= c->wanted) {
+		c->done = true;
+		return -ECANCELED;
+	}
+	return r;
+}
+
+static int count_finish(struct session *s)
+{
+	struct count *c = session_state(s);
+
+	return c->done ? 0 : lines_show(c, clock_mono_ns());
+}
+
+static void count_ledger(struct session *s, struct buf *out)
+{
+	struct count *c = session_state(s);
+	struct count_sum all = c->no_room;
+	struct line *l, *next;
+
+	HASH_ITER(hh, c->lines, l, next)
+	{
+		all.packets += l->now.packets;
+		all.bytes += l->now.bytes;
+	}
+	ledger_line(out, "packets", all.packets, "counted");
+	ledger_line(out, "bytes", all.bytes, "of them");
+	ledger_line(out, "no_room", c->no_room.packets,
+		    "packets of these that are in no row: the table of rows was full");
+}
+
+static void count_close(struct session *s)
+{
+	struct count *c = session_state(s);
+
+	if (!c)
+		return;
+	flows_free(c);
+	lines_free(c);
+	sums_close(c);
+	free(c);
+}
+
+static const char *const by_words[] = {"protocol", "host",    "port", "connection",
+				       "size",     "process", NULL};
+static const char *const direction_words[] = {"both", "out", "in", NULL};
+
+static const struct opt opts[] = {
+	{'i', "interface", "IF", OPT_LIST, 0, offsetof(struct count_conf, interfaces),
+	 .help = "only this interface; may be repeated (else all, also those to come)"},
+	{0, "by", NULL, OPT_CHOICE, 0, offsetof(struct count_conf, by), .choices = by_words,
+	 .help = "what a row is"},
+	{0, "direction", NULL, OPT_CHOICE, 0, offsetof(struct count_conf, direction),
+	 .choices = direction_words, .help = "only what goes out, or only what comes in"},
+	{0},
+};
+
+const struct tool tool_count = {
+	.manual =
+		{
+			.name = "count",
+			.brief = "count packets and bytes on interfaces",
+			.operands = "[INTERVAL [COUNT]] [FILTER ...]",
+			.about = "Counts every packet on the interfaces of this network namespace, "
+				 "in the kernel, and prints the running totals after each interval "
+				 "(in seconds; 1 if none is given) and at the end. It ends after "
+				 "COUNT intervals, or when it is told to.\n\n"
+				 "It sees what passes an interface: traffic that is forwarded, of "
+				 "containers and of no socket at all, too. A forwarded packet "
+				 "passes two interfaces and is counted on each.\n\n"
+				 "On loopback a packet socket sees each packet twice, once as it "
+				 "goes out and once as it comes in, because the interface is both "
+				 "ends. It is counted once, as it comes in; with --direction out, "
+				 "as it goes out. So by process it counts for the receiver, and "
+				 "with --direction out for the sender.\n\n"
+				 "By protocol, IPv4 and IPv6 are counted together, and TCP, UDP, "
+				 "ICMP and ICMPv6 have a row even if there are none. A fragment "
+				 "has a protocol and no ports.",
+			.opts = opts,
+			.schema = &count_schema,
+			.examples =
+				(const struct example[]){
+					{"tapline count", "packets by protocol, every second"},
+					{"tapline count -i eth0 --by host 10",
+					 "who is at the other end, every ten seconds"},
+					{"tapline count -i lo --by protocol 1 5",
+					 "five seconds of loopback"},
+					{"tapline count --by process --direction out -o json",
+					 "which processes send, as JSON"},
+					{NULL, NULL},
+				},
+			.overhead = "OVERHEAD",
+			.limits = "LIMITS",
+		},
+	.needs = NEED_ROOT | NEED_BTF | NEED_NET_RAW,
+	.conf_size = sizeof(struct count_conf),
+	.open = count_open,
+	.tick = count_tick,
+	.tick_ms = 1000,
+	.finish = count_finish,
+	.ledger = count_ledger,
+	.close = count_close,
+};

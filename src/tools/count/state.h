@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* What count's user side keeps: the lines it prints, and for --by process whose the packets are.
+ * The kernel's sums only grow; they are read anew for each block. */
+#pragma once
+
+#include "base/hash.h"
+
+extern uint64_t count_seed; /* of this run: strangers choose the keys */
+#define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), count_seed))
+#include <uthash.h>
+
+#include "count.skel.h"
+#include "host/local_address.h"
+#include "loader/session.h"
+#include "tools/count/count.h"
+
+struct count_conf {
+	struct opt_list interfaces;
+	uint64_t by, direction;
+};
+
+/* A row of every block. By process, owner says whose: pid 0 is nobody's. */
+struct line {
+	struct count_key key; /* by process: the pid and the start of the process alone */
+	struct owner owner;
+	struct count_sum now, before; /* in this block and in the last one */
+	UT_hash_handle hh;
+};
+
+struct count {
+	struct session *session;
+	const struct count_conf *conf;
+	struct count_bpf *kernel;
+	struct line *lines; /* by key */
+	struct count_sum no_room;
+	struct flows *flows;     /* by process only */
+	uint64_t printed_ns;     /* CLOCK_MONOTONIC, of the last block; 0: none yet */
+	uint64_t blocks, wanted; /* wanted 0: until told */
+	bool done;
+	/* One sum for each CPU that there may be, and many of them for reading in batches. */
+	int cpus;
+	struct count_key *keys;
+	struct count_sum *values;
+};
+
+/* What lines.c calls for each sum of the kernel. 0 or -errno. */
+int lines_add(struct count *c, const struct count_key *key, const struct owner *owner,
+	      const struct count_sum *sum);
+
+/* Reads the kernel's sums into lines. 0 or -errno. */
+int sums_open(struct count *c);
+int sums_read(struct count *c);
+void sums_close(struct count *c);
+
+/* Prints a block. 0 or -errno. */
+extern const struct schema count_schema;
+int lines_set_schema(struct count *c);
+int lines_show(struct count *c, uint64_t now_ns);
+void lines_free(struct count *c);
+
+/* By process: whose packets these are. */
+int flows_open(struct count *c);
+int flows_add(struct count *c, const struct count_key *key, const struct count_sum *sum);
+/* After all of them were added: looks for owners and adds the flows to lines. */
+int flows_to_lines(struct count *c);
+void flows_free(struct count *c);

@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""count: packets and bytes, compared with what tcpdump captured of the same interface.
+What a network never sends by itself (tags, fragments, cut headers) is made by hand."""
+
+import contextlib
+import os
+import re
+import socket
+import struct
+import tempfile
+
+from lib import (TAPLINE, Netns, Nginx, Proc, Tapline, at_least, curl, equal, one, run, select_rows, sysctl, timeout,
+                 two_hosts, veth, wait_for)
+
+KINDS = "protocol host port connection size process".split()
+
+
+class Tcpdump(Proc):
+    """tcpdump on an interface, writing to a file; packets() after the block has ended."""
+
+    def __init__(self, interface, ns=None):
+        self.file = tempfile.NamedTemporaryFile(prefix="tapline-pcap-")
+        self.err = tempfile.TemporaryFile()
+        super().__init__("tcpdump", "-i", interface, "-U", "-s", "128", "-B", "65536", "-Z", "root", "-n", "-w",
+                         self.file.name, ns=ns, stderr=self.err)
+        wait_for(lambda: b"listening on" in self.said(), 10, "tcpdump to listen")
+
+    def said(self):
+        self.err.seek(0)
+        return self.err.read()
+
+    def __exit__(self, *_):
+        self.stop()
+        equal(re.findall(rb"(\d+) packets dropped by kernel", self.said()), [b"0"], "packets that tcpdump lost")
+
+    def packets(self):
+        """[(bytes on the wire, captured bytes)]: a pcap file in this machine's byte order."""
+        with open(self.file.name, "rb") as f:
+            data = f.read()
+        found, at = [], 24
+        while at < len(data):
+            captured, length = struct.unpack_from("=8xII", data, at)
+            found.append((length, data[at + 16:at + 16 + captured]))
+            at += 16 + captured
+        return found
+
+    def seen(self, n):
+        """Has it written n packets?"""
+        return os.path.getsize(self.file.name) > 24 and len(self.packets()) >= n
+
+    def count(self, expression):
+        return len(run("tcpdump", "-nn", "-r", self.file.name, expression).stdout.splitlines())
+
+
+def count(*args, ns=None):
+    return Tapline(*args, tool="count", ns=ns)
+
+
+def last_block(t):
+    rows = t.stop()
+    return [r for r in rows if r["time"] == rows[-1]["time"]] if rows else []
+
+
+def by_name(rows, key="protocol"):
+    return {r[key]: r["packets"] for r in rows}
+
+
+def total(rows):
+    return sum(r["packets"] for r in rows), sum(r["bytes"] for r in rows)
+
+
+@contextlib.contextmanager
+def counted(ns, interface, *args):
+    """All kinds at once, and tcpdump: yields (dump, {kind: Tapline}), all of them attached."""
+    with contextlib.ExitStack() as stack:
+        dump = stack.enter_context(Tcpdump(interface, ns))
+        yield dump, {k: stack.enter_context(count("-i", interface, "--by", k, *args, ns=ns)) for k in KINDS}
+
+
+def settled(dump):
+    """Waits until nothing more comes, and returns what has come."""
+    seen = [-1]
+
+    def same():
+        n = len(dump.packets())
+        done = n == seen[-1]
+        seen.append(n)
+        if not done:
+            run("sleep", "0.3")
+        return done
+
+    wait_for(same, 30, "the traffic to end")
+    return dump.packets()
+
+
+def compare_totals(dump, taps):
+    packets = settled(dump)
+    want = len(packets), sum(n for n, _ in packets)
+    for kind, t in taps.items():
+        equal(total(last_block(t)), want, f"packets and bytes by {kind}")
+        equal((t.ledger("packets"), t.ledger("bytes"), t.ledger("no_room")), (*want, 0), f"ledger by {kind}")
+    return packets
+
+
+# ---- loopback ----
+
+
+def send_udp(ns, address="127.0.0.1", port=9):
+    run("python3", "-c", "import socket,sys\nsocket.socket(type=socket.SOCK_DGRAM).sendto(b'datagram', "
+        "(sys.argv[1], int(sys.argv[2])))", address, port, ns=ns)
+
+
+def test_loopback_equals_what_tcpdump_counted():
+    with Netns("a") as a, Nginx(ns=a) as nginx, counted(a, "lo") as (dump, taps):
+        run("ping", "-c5", "-i0.2", "127.0.0.1", ns=a)
+        run("ping", "-c2", "-i0.2", "::1", ns=a)
+        curl(nginx.url(), ns=a)
+        send_udp(a)
+        compare_totals(dump, taps)
+        names = by_name(last_block(taps["protocol"]))
+        equal(names, {"TCP": dump.count("tcp"), "UDP": 1, "ICMP": dump.count("icmp"), "ICMPv6": dump.count("icmp6")},
+              "packets by protocol")
+        at_least(names["ICMP"], 10, "of ping")
+        equal(names["ICMPv6"], 4, "of ping, ::1")
+        ports = {(r["protocol"], r["port"]): r["packets"] for r in last_block(taps["port"])}
+        equal(ports["TCP", nginx.port], dump.count(f"tcp port {nginx.port}"), "packets of nginx's port")
+        connection = one(last_block(taps["connection"]), server_port=nginx.port)
+        equal(connection["packets"], ports["TCP", nginx.port], "packets of the connection")
+        equal((connection["client"], connection["server"]), ("127.0.0.1", "127.0.0.1"), "its ends")
+
+
+def test_one_packet_of_each_kind():
+    for kind in ("icmp", "tcp", "udp"):
+        with Netns("a") as a, Tcpdump("lo", a) as dump, count("-i", "lo", ns=a) as t:
+            run("nping", "-c1", f"--{kind}", "127.0.0.1", ns=a)
+            wait_for(lambda: dump.count(kind) >= 2, 10, "the answer")
+            settled(dump)
+            names = by_name(last_block(t))
+            equal(names, {w.upper(): dump.count(w) for w in ("tcp", "udp", "icmp")} | {"ICMPv6": 0}, f"nping --{kind}")
+
+
+def test_quiet_protocols_have_rows():
+    with Netns("a") as a, count("-i", "lo", ns=a) as t:
+        equal(by_name(last_block(t)), {"TCP": 0, "UDP": 0, "ICMP": 0, "ICMPv6": 0}, "rows")
+
+
+def test_direction():
+    with two_hosts() as (a, _, v4, _):
+        with count("-i", "v0", "--direction", "out", ns=a) as out, count("-i", "v0", "--direction", "in", ns=a) as into, \
+                count("-i", "v0", ns=a) as both, count("-i", "lo", "--direction", "out", ns=a) as lo_out, \
+                count("-i", "lo", "--direction", "in", ns=a) as lo_in, count("-i", "lo", ns=a) as lo:
+            run("ping", "-c3", "-i0.2", v4, ns=a)
+            run("ping", "-c1", "127.0.0.1", ns=a)
+            got = [by_name(last_block(t))["ICMP"] for t in (out, into, both, lo_out, lo_in, lo)]
+        equal(got, [3, 3, 6, 2, 2, 2], "ICMP: out, in, both; on lo")
+
+
+def test_all_interfaces_and_some():
+    with two_hosts() as (a, _, v4, _):
+        sets = [(), ("-i", "v0"), ("-i", "lo"), ("-i", "lo", "-i", "v0"), ("-i", "lo", "-i", "lo"), ("-i", "any")]
+        with contextlib.ExitStack() as stack:
+            taps = [stack.enter_context(count(*s, ns=a)) for s in sets]
+            run("ping", "-c2", "-i0.2", v4, ns=a)
+            run("ping", "-c1", "127.0.0.1", ns=a)
+            equal([by_name(last_block(t))["ICMP"] for t in taps], [6, 4, 2, 6, 2, 6], f"ICMP on {sets}")
+
+
+# ---- frames made by hand ----
+
+MAC = bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1])
+SIX = socket.inet_pton(socket.AF_INET6, "2001:db8::1") + socket.inet_pton(socket.AF_INET6, "2001:db8::2")
+
+
+def ethernet(payload, *types):
+    """An Ethernet frame; every type but the last is a VLAN tag's."""
+    return MAC + b"".join(struct.pack("!HH", t, 5) for t in types[:-1]) + struct.pack("!H", types[-1]) + payload
+
+
+def ipv4(protocol, payload, fragment=0, source="192.0.2.1"):
+    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 7, fragment, 64, protocol, 0,
+                       socket.inet_aton(source), socket.inet_aton("192.0.2.2")) + payload
+
+
+def ipv6(following, payload):
+    return struct.pack("!IHBB", 6 << 28, len(payload), following, 64) + SIX + payload
+
+
+def ports(source=4000, destination=80):
+    return struct.pack("!HH", source, destination) + bytes(4)
+
+
+def tcp():
+    return struct.pack("!HHIIBBHHH", 4000, 80, 1, 1, 5 << 4, 0x10, 1024, 0, 0)
+
+
+def labelled():
+    """[(name that count must give it, frame)]."""
+    frames = []
+    for tags in ((), (0x8100,), (0x88A8, 0x8100)):
+        for protocol, name, payload in ((1, "ICMP", bytes(8)), (6, "TCP", tcp() + b"payload"), (17, "UDP", ports()),
+                                        (47, "GRE", bytes(4)), (132, "SCTP", ports() + bytes(4)), (50, "ESP", bytes(16)),
+                                        (253, "253", bytes(9))):
+            frames.append((name, ethernet(ipv4(protocol, payload), *tags, 0x800)))
+            for fragment in (0x2000, 0x2001, 0x0001):
+                frames.append((name, ethernet(ipv4(protocol, payload, fragment), *tags, 0x800)))
+        for protocol, name, payload in ((58, "ICMPv6", bytes(8)), (6, "TCP", tcp()), (17, "UDP", ports()),
+                                        (59, "IPv6-NoNxt", b"")):
+            frames.append((name, ethernet(ipv6(protocol, payload), *tags, 0x86DD)))
+            options = struct.pack("!BB", 60, 0) + bytes(6) + struct.pack("!BB", protocol, 1) + bytes(14)
+            frames.append((name, ethernet(ipv6(0, options + payload), *tags, 0x86DD)))
+            frames.append((name, ethernet(ipv6(44, struct.pack("!BBHI", protocol, 0, 1, 9) + payload), *tags, 0x86DD)))
+            frames.append((name, ethernet(ipv6(44, struct.pack("!BBHI", protocol, 0, 8, 9) + payload), *tags, 0x86DD)))
+            frames.append((name, ethernet(ipv6(51, struct.pack("!BB", protocol, 4) + bytes(22) + payload), *tags,
+                                          0x86DD)))
+        frames.append(("TCP", ethernet(ipv4(6, tcp()[:7]), *tags, 0x800)))
+        frames.append(("TCP", ethernet(ipv4(6, b""), *tags, 0x800)))
+        frames.append(("UDP", ethernet(ipv6(17, b"\0"), *tags, 0x86DD)))
+        frames.append(("IPv4", ethernet(ipv4(6, tcp())[:19], *tags, 0x800)))
+        frames.append(("IPv6", ethernet(ipv6(6, tcp())[:39], *tags, 0x86DD)))
+        frames.append(("ARP", ethernet(bytes(28), *tags, 0x806)))
+        frames.append(("LLDP", ethernet(bytes(30), *tags, 0x88CC)))
+        frames.append(("0x88b5", ethernet(bytes(30), *tags, 0x88B5)))
+    return frames
+
+
+SENDER = """import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind((sys.argv[1], 0))
+frames = [bytes.fromhex(line) for line in sys.stdin]
+for _ in range(int(sys.argv[2])):
+    for f in frames:
+        s.send(f)
+"""
+
+
+def send_frames(ns, frames, times=1):
+    run("python3", "-c", SENDER, "v0", times, ns=ns, input="\n".join(f.hex() for f in frames))
+
+
+@contextlib.contextmanager
+def silent_hosts():
+    """Two namespaces joined by a veth pair (v0, v1) that nothing uses but the test."""
+    with Netns("a") as a, Netns("b") as b:
+        for ns in (a, b):
+            sysctl("net.ipv6.conf.default.disable_ipv6", 1, ns=ns)
+        veth(a, "10.213.7.1/24", b, "10.213.7.2/24")
+        yield a, b
+
+
+@timeout(300)
+def test_a_hundred_thousand_packets_equal_tcpdumps():
+    frames = labelled()
+    times = 100000 // len(frames) + 1
+    want = {}
+    for name, _ in frames:
+        want[name] = want.get(name, 0) + times
+    for side in ("v1", "v0"):
+        with silent_hosts() as (a, b), counted(b if side == "v1" else a, side) as (dump, taps):
+            send_frames(a, [f for _, f in frames], times)
+            wait_for(lambda: dump.seen(times * len(frames)), 60, "tcpdump to write")
+            equal(len(compare_totals(dump, taps)), times * len(frames), "packets that tcpdump saw")
+            equal(by_name(last_block(taps["protocol"])), want, f"packets by protocol on {side}")
+            rows = last_block(taps["port"])
+            assert {r["port"] for r in rows} <= {None, 80}, rows
+            fragments = 2 * 3 * 3 + 2 * 2 * 3  # of TCP and UDP; IPv4 and IPv6; under 0 to 2 tags
+            got = sum(r["packets"] for r in select_rows(rows, port=None) if r["protocol"] in ("TCP", "UDP"))
+            equal(got, (fragments + 3 * 3) * times, "fragments and cut headers, without ports")
+
+
+def test_sizes():
+    with silent_hosts() as (a, b), count("-i", "v1", "--by", "size", ns=b) as t:
+        send_frames(a, [ethernet(bytes(n - 14), 0x88B5) for n in (60, 63, 64, 127, 128, 1514)])
+        rows = last_block(t)
+    equal([(r["from"], r["to"], r["packets"], r["bytes"]) for r in rows],
+          [(32, 63, 2, 123), (64, 127, 2, 191), (128, 255, 1, 128), (1024, 2047, 1, 1514)], "rows")
+
+
+def test_a_full_table_is_told():
+    n = 70000
+    frames = [ethernet(ipv4(17, ports(1 + i % 50000, 80), source=f"10.1.{i // 50000}.1"), 0x800) for i in range(n)]
+    with silent_hosts() as (a, b), count("-i", "v1", "--by", "connection", 60, ns=b) as t:
+        send_frames(a, frames)
+        packets, _ = total(last_block(t))
+    equal(t.ledger("packets"), n, "packets")
+    equal(packets + t.ledger("no_room"), n, "packets with and without a row")
+    at_least(t.ledger("no_room"), n - 65536, "without a row")
+
+
+# ---- by process ----
+
+
+def test_packets_count_for_the_process_that_has_them():
+    with two_hosts() as (a, b, v4, _), Nginx(ns=b) as nginx, Tcpdump("v1", b) as dump:
+        with count("-i", "v1", "--by", "process", ns=b) as server, count("-i", "v0", "--by", "process", ns=a) as client, \
+                count("-i", "v1", ns=b) as every:
+            pid = curl(nginx.url("/", v4), ns=a)["pid"]
+            settled(dump)
+            rows = last_block(server)
+            want = dump.count("tcp")
+            equal(one(rows, pid=nginx.workers[0])["packets"], want, "of nginx")
+            equal(one(rows, pid=nginx.workers[0])["comm"], "nginx", "its name")
+            equal(one(last_block(client), pid=pid)["packets"], want, "of curl")
+            equal(total(rows), total(last_block(every)), "by process and by protocol")
+
+
+RECEIVER = """import socket, sys
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.bind(("", int(sys.argv[1])))
+print("bound", flush=True)
+s.recv(100)
+print("received", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_socket_that_only_receives_is_found():
+    with two_hosts() as (a, b, v4, _):
+        with Proc("python3", "-c", RECEIVER, 7001, ns=b, stdin=-1, stdout=-1, text=True) as older:
+            equal(older.p.stdout.readline(), "bound\n", "older")
+            with count("-i", "v1", "--by", "process", ns=b) as t:
+                with Proc("python3", "-c", RECEIVER, 7002, ns=b, stdin=-1, stdout=-1, text=True) as newer:
+                    equal(newer.p.stdout.readline(), "bound\n", "newer")
+                    for port, p in ((7001, older), (7002, newer)):
+                        send_udp(a, v4, port)
+                        equal(p.p.stdout.readline(), "received\n", "datagram")
+                    rows = last_block(t)
+                for p in (older, newer):
+                    equal(one(rows, pid=p.pid)["packets"], 1, "datagrams")
+
+
+def test_what_is_forwarded_is_no_ones():
+    with Netns("a") as a, Netns("r") as r, Netns("b") as b:
+        veth(a, "10.213.8.2/24", r, "10.213.8.1/24", "v")
+        veth(b, "10.213.9.2/24", r, "10.213.9.1/24", "w")
+        run("ip", "-n", a, "route", "add", "default", "via", "10.213.8.1")
+        run("ip", "-n", b, "route", "add", "default", "via", "10.213.9.1")
+        sysctl("net.ipv4.ip_forward", 1, ns=r)
+        # The router has sockets of the same ports itself.
+        with Nginx(ns=b) as nginx, Nginx(ns=r, port=nginx.port), \
+                Proc("python3", "-c", RECEIVER, 7001, ns=r, stdin=-1, stdout=-1, text=True) as decoy:
+            equal(decoy.p.stdout.readline(), "bound\n", "decoy")
+            with count("--by", "process", ns=r) as t, count(ns=r) as every:
+                curl(nginx.url("/", "10.213.9.2"), ns=a)
+                send_udp(a, "10.213.9.2", 7001)
+                wait_for(lambda: any(x["packets"] for x in select_rows(every.rows, protocol="UDP")), 10, "the datagram")
+                rows = last_block(t)
+                equal([(x["pid"], x["comm"]) for x in rows], [(None, None)], "whose")
+                at_least(rows[0]["packets"], 20, "packets on both interfaces")
+                equal(total(rows), total(last_block(every)), "by process and by protocol")
+
+
+# ---- the run ----
+
+
+def test_interval_and_count_end_the_run():
+    with Netns("a") as a, count("-i", "lo", 1, 2, ns=a) as t:
+        run("ping", "-c1", "127.0.0.1", ns=a)
+        equal(t.wait_end(15), 0, "exit status")
+        equal(len({r["time"] for r in t.rows}), 2, "blocks")
+        equal(select_rows(t.rows, protocol="ICMP")[-1]["packets"], 2, "running total")
+
+
+def test_rows_are_running_counters_with_rates():
+    with Netns("a") as a, count("-i", "lo", ns=a) as t:
+        run("ping", "-c4", "-i0.2", "127.0.0.1", ns=a)
+        t.expect_rows(1, protocol="ICMP", packets=8)
+        seen = select_rows(t.stop(), protocol="ICMP")
+        equal(list(seen[0]), "time protocol packets bytes packet_rate byte_rate".split(), "keys")
+        packets = [r["packets"] for r in seen]
+        equal(packets, sorted(packets), "totals only grow")
+        at_least(max(r["packet_rate"] for r in seen), 1, "packets a second")
+
+
+def test_filters_of_port_and_network():
+    with two_hosts() as (a, _, v4, _), Nginx(ns=a) as nginx:
+        with count("-i", "lo", "--port", nginx.port, "--by", "port", ns=a) as port, \
+                count("--net", v4, ns=a) as net, count("--net", "192.0.2.0/24", ns=a) as none:
+            curl(nginx.url(), ns=a)
+            run("ping", "-c1", v4, ns=a)
+            equal([(r["protocol"], r["port"]) for r in last_block(port)], [("TCP", nginx.port)], "by port")
+            equal(by_name(last_block(net)), {"TCP": 0, "UDP": 0, "ICMP": 2, "ICMPv6": 0}, "of the network")
+            equal(set(by_name(last_block(none)).values()), {0}, "of another")
+
+
+def refused(*args):
+    """(exit status, the one sentence on standard error)."""
+    done = run(TAPLINE, "count", *args, check=False)
+    equal(done.stdout, "", "standard output")
+    equal(len(done.stderr.splitlines()), 1, f"lines on standard error: {done.stderr}")
+    return done.returncode, done.stderr
+
+
+def test_what_cannot_be_is_said_in_a_sentence():
+    for want, word, args in ((1, "there is no interface 'no-such-if'; this network namespace has", ("-i", "no-such-if")),
+                             (2, "interval", ("0",)), (2, "count", ("1", "0")), (2, "cannot be known", ("-p", "1")),
+                             (2, "'tcp' begins a filter", ("1", "5", "tcp", "port", "80")), (2, "--by", ("--by", "x"))):
+        status, said = refused(*args)
+        assert status == want and word in said, (args, status, said)
