@@ -15,8 +15,8 @@ struct local_addresses {
 int local_addresses_read(struct local_addresses *a);
 void local_addresses_free(struct local_addresses *a);
 
-/* Is it one of them, or one that every host takes packets for: 127.0.0.0/8, multicast, 255.255.
- * 255.255? */
+/* Is it one of them, or one that every host takes packets for: 127.0.0.0/8, multicast, the limited
+ * broadcast? */
 bool local_address_is(const struct local_addresses *a, const struct addr *address);
 
 /* Of a line of these files; 0, or -ENOENT: it names none. last: the last address that a line of

@@ -358,3 +358,23 @@ ALWAYS_INLINE void packet_walk_ethernet(packet_bytes *b, u32 at, struct packet *
 	if (packet_is_tag(type))
 		p->flags |= PACKET_DEEP;
 }
+
+/* The protocol that packet_walk_ethernet would find, by one load: nearly every packet is IP without
+ * tags and extension headers. False: it takes a walk to know. */
+ALWAYS_INLINE bool packet_quick_protocol(packet_bytes *b, u8 *protocol)
+{
+	u8 h[22]; /* EtherType and an IPv4 header, or as much of an IPv6 one */
+	u32 type;
+
+	if (!packet_load(b, PACKET_ETHERNET - 2, h, sizeof(h)))
+		return false;
+	type = packet_u16(h);
+	if (type == TYPE_IPV4 && h[2] >> 4 == 4) {
+		*protocol = h[11];
+		return true;
+	}
+	if (type != TYPE_IPV6 || h[2] >> 4 != 6 || packet_length(b) < PACKET_ETHERNET + 40)
+		return false;
+	*protocol = h[8];
+	return *protocol == PROTO_TCP || *protocol == PROTO_UDP || *protocol == PROTO_ICMPV6;
+}

@@ -35,9 +35,12 @@ static void walk_all(const uint8_t *data, u32 captured, u32 length, struct packe
 {
 	packet_bytes b = {data, captured, length};
 	struct packet p;
+	u8 quick;
 
 	packet_walk_ethernet(&b, 0, ethernet);
 	check(ethernet, length);
+	if (packet_quick_protocol(&b, &quick) && captured >= 54)
+		assert(ethernet->version && ethernet->protocol == quick);
 	for (unsigned i = 0; i < 2; i++) {
 		packet_walk(&b, 0, i ? TYPE_IPV6 : TYPE_IPV4, &p);
 		check(&p, length);

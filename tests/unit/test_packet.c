@@ -449,6 +449,31 @@ static void test_versions_and_header_lengths_that_lie(void **state)
 	assert_int_equal(walk(&words).flags, PACKET_BAD | PACKET_PORTS);
 }
 
+static void test_the_quick_way_says_the_same_or_nothing(void **state)
+{
+	struct frame four = ethernet(0x0800), six = ethernet(0x86dd), deep = ethernet(0x86dd);
+	uint8_t protocol = 0;
+	packet_bytes b;
+
+	(void)state;
+	ipv4(&four, 17, 5, 20, 0);
+	b = (packet_bytes){four.p, four.n, four.n};
+	assert_true(packet_quick_protocol(&b, &protocol));
+	assert_int_equal(protocol, 17);
+	b.captured = b.length = four.n - 1;
+	assert_false(packet_quick_protocol(&b, &protocol));
+	ipv6(&six, 6, 0);
+	b = (packet_bytes){six.p, six.n, six.n};
+	assert_true(packet_quick_protocol(&b, &protocol));
+	assert_int_equal(protocol, 6);
+	b.captured = b.length = six.n - 1;
+	assert_false(packet_quick_protocol(&b, &protocol));
+	ipv6(&deep, 60, 8);
+	extension(&deep, 6, 0, 8);
+	b = (packet_bytes){deep.p, deep.n, deep.n};
+	assert_false(packet_quick_protocol(&b, &protocol));
+}
+
 static void test_a_packet_inside_another_is_walked_by_another_call(void **state)
 {
 	struct frame f = ethernet(0x0800);
@@ -487,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_a_later_fragment_is_not_walked),
 		cmocka_unit_test(test_cut_headers_are_told_from_missing_ones),
 		cmocka_unit_test(test_versions_and_header_lengths_that_lie),
+		cmocka_unit_test(test_the_quick_way_says_the_same_or_nothing),
 		cmocka_unit_test(test_a_packet_inside_another_is_walked_by_another_call),
 	};
 

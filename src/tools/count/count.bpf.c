@@ -61,25 +61,51 @@ ALWAYS_INLINE void add_key(const struct count_key *key, u32 bytes)
 		add_protocol(COUNT_NO_ROOM, bytes);
 }
 
-/* Where the IP header lies is known to the kernel, for every type of link: the context of a filter
- * is the packet itself. Where that may not be read, the link is taken for Ethernet. */
-ALWAYS_INLINE void walk(struct __sk_buff *skb, struct packet *p)
+/* By the index of an interface: are its packets Ethernet's? An index is never given again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, u8);
+} ethernet SEC(".maps");
+
+/* Bytes in front of the IP header. The kernel knows them for every type of link: the context of a
+ * filter is the packet itself. Where that may not be read, the link is taken for Ethernet. */
+ALWAYS_INLINE u32 link_header(struct __sk_buff *skb)
 {
 	struct sk_buff *packet = (struct sk_buff *)skb;
-	u16 type = bpf_ntohs(skb->protocol);
-	u16 network = PACKET_ETHERNET, link = 0;
+	u16 network = 0, link = 0;
 
 	if (bpf_core_read(&network, sizeof(network), &packet->network_header) ||
-	    bpf_core_read(&link, sizeof(link), &packet->mac_header)) {
-		network = PACKET_ETHERNET;
-		link = 0;
-	}
-	network -= link;
-	/* Behind tags, what the kernel says of both differs between its versions. */
-	if (network == PACKET_ETHERNET || packet_is_tag(type))
+	    bpf_core_read(&link, sizeof(link), &packet->mac_header))
+		return PACKET_ETHERNET;
+	return (u16)(network - link);
+}
+
+/* Asked once an interface, as the answer costs as much as all else that a packet does. */
+ALWAYS_INLINE bool is_ethernet(struct __sk_buff *skb)
+{
+	u32 index = skb->ifindex;
+	u8 *known = bpf_map_lookup_elem(&ethernet, &index);
+
+	if (known && *known)
+		return true;
+	/* Behind tags, what the kernel says differs between its versions; only Ethernet has any. */
+	if (packet_is_tag(bpf_ntohs(skb->protocol)))
+		return true;
+	if (link_header(skb) != PACKET_ETHERNET)
+		return false;
+	if (known)
+		*known = 1;
+	return true;
+}
+
+ALWAYS_INLINE void walk(struct __sk_buff *skb, bool from_ethernet, struct packet *p)
+{
+	if (from_ethernet)
 		packet_walk_ethernet(skb, 0, p);
 	else
-		packet_walk(skb, network, type, p);
+		packet_walk(skb, link_header(skb), bpf_ntohs(skb->protocol), p);
 }
 
 ALWAYS_INLINE bool wanted(const struct packet *p)
@@ -158,14 +184,24 @@ int count_filter(struct __sk_buff *skb)
 {
 	/* A tag that was taken out of the frame was on the wire all the same. */
 	u32 bytes = skb->len + (skb->vlan_present ? PACKET_TAG : 0);
-	bool outgoing = skb->pkt_type == PACKET_OUTGOING;
-	struct count_key key = {};
-	struct packet p = {};
+	bool outgoing = skb->pkt_type == PACKET_OUTGOING, from_ethernet;
+	bool filtered = filter.n_ports || filter.by_net;
+	struct count_key key;
+	struct packet p;
+	u8 protocol;
 
 	if (!passes_here(skb, outgoing))
 		return 0;
-	if (by != BY_SIZE || filter.n_ports || filter.by_net) {
-		walk(skb, &p);
+	from_ethernet = is_ethernet(skb);
+	if (by == BY_PROTOCOL && !filtered && from_ethernet &&
+	    packet_quick_protocol(skb, &protocol)) {
+		add_protocol(protocol, bytes);
+		return 0;
+	}
+	__builtin_memset(&p, 0, sizeof(p));
+	__builtin_memset(&key, 0, sizeof(key));
+	if (by != BY_SIZE || filtered) {
+		walk(skb, from_ethernet, &p);
 		if (!wanted(&p))
 			return 0;
 	}

@@ -245,7 +245,22 @@ const struct tool tool_count = {
 					{NULL, NULL},
 				},
 			.overhead = "OVERHEAD",
-			.limits = "LIMITS",
+			.limits =
+				"By process, only packets with ports (TCP, UDP, UDP-Lite, SCTP, "
+				"DCCP) are looked up, and fragments are not; the rest is null, as "
+				"is what is forwarded. A connection counts for the process that "
+				"was found for it first. A UDP socket that was open for less than "
+				"an interval and never sent is not found, nor, on kernels before "
+				"6.3, one that did.\n\n"
+				"65,536 rows are kept in the kernel; what came when they were "
+				"taken is in no row, and no_room in the ledger counts it. At most "
+				"two VLAN tags and eight IPv6 extension headers are walked; a tag "
+				"too many shows as VLAN or QinQ, a header too many by its own "
+				"name. What is inside a tunnel is not looked at.\n\n"
+				"Where the interface joins segments, or leaves it to the card to "
+				"cut them, a joined one is one packet. What an XDP program drops "
+				"or redirects, and what a program sends past the queues "
+				"(PACKET_QDISC_BYPASS), does not come here.",
 		},
 	.needs = NEED_ROOT | NEED_BTF | NEED_NET_RAW,
 	.conf_size = sizeof(struct count_conf),
