@@ -33,19 +33,18 @@ static int add(struct local_addresses *a, const struct addr *address)
 /* "           |-- 127.0.0.1", then "              /32 host LOCAL": net/ipv4/fib_trie.c. */
 int local_address_of_trie(const char *line, struct addr *last, struct addr *out)
 {
-	char scope[16], type[16];
-	unsigned b[4], prefix;
+	struct addr a = {.b = {[10] = 0xff, [11] = 0xff}};
+	char text[INET_ADDRSTRLEN] = "";
 
-	if (sscanf(line, " |-- %3u.%3u.%3u.%3u", b, b + 1, b + 2, b + 3) == 4) {
-		memset(last, 0, sizeof(*last));
-		last->b[10] = last->b[11] = 0xff;
-		for (unsigned i = 0; i < 4; i++)
-			last->b[12 + i] = (uint8_t)b[i];
+	line += strspn(line, " ");
+	if (!strncmp(line, "|-- ", 4)) {
+		line += 4;
+		memcpy(text, line, MIN(strcspn(line, "\n"), sizeof(text) - 1));
+		if (inet_pton(AF_INET, text, a.b + 12) == 1)
+			*last = a;
 		return -ENOENT;
 	}
-	if (sscanf(line, " /%2u %15s %15s", &prefix, scope, type) != 3 || prefix != 32)
-		return -ENOENT;
-	if (strcmp(type, "LOCAL") && strcmp(type, "BROADCAST"))
+	if (strncmp(line, "/32 host LOCAL", 14) && strncmp(line, "/32 link BROADCAST", 18))
 		return -ENOENT;
 	*out = *last;
 	return 0;
@@ -54,15 +53,15 @@ int local_address_of_trie(const char *line, struct addr *last, struct addr *out)
 /* "fe80000000000000021122fffe334455 02 40 20 80     eth0": net/ipv6/addrconf.c. */
 int local_address_of_inet6(const char *line, struct addr *out)
 {
-	struct addr a;
+	static const char digits[] = "0123456789abcdef";
+	struct addr a = {{0}};
 
-	for (unsigned i = 0; i < sizeof(a.b); i++) {
-		unsigned byte;
+	for (unsigned i = 0; i < 2 * sizeof(a.b); i++) {
+		const char *digit = line[i] ? strchr(digits, line[i]) : NULL;
 
-		/* %x takes a sign or "0x" too, which the kernel does not write. */
-		if (!line[2 * i] || sscanf(line + 2 * i, "%2x", &byte) != 1)
+		if (!digit)
 			return -ENOENT;
-		a.b[i] = (uint8_t)byte;
+		a.b[i / 2] = (uint8_t)(a.b[i / 2] << 4 | (digit - digits));
 	}
 	*out = a;
 	return 0;
