@@ -25,8 +25,8 @@ INC := -Isrc -I$(B)/gen
 CFLAGS := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 	-ffunction-sections -fdata-sections -fno-strict-aliasing $(INC)
 LDFLAGS := -Wl,--gc-sections
-LIBS := -lbpf -lelf -lz -lseccomp -lcap
-STATIC_LIBS := $(LIBS)
+STATIC_LIBS := -lbpf -lelf -lz -lseccomp -lcap
+LIBS := $(STATIC_LIBS) -lpcap
 ifdef SANITIZE
 CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LDFLAGS += -fsanitize=address,undefined
@@ -84,10 +84,13 @@ $(LIB): $(LIB_OBJ)
 $(BIN): $(B)/main.o $(TOOL_OBJ) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(B)/main.o $(TOOL_OBJ) $(LIB) $(LIBS) -o $@
 
-# One binary that needs nothing of the machine it runs on.
+# One binary that needs nothing of the machine it runs on. libpcap stays out: src/filter/libpcap.c.
 static: $(B)/tapline-static
-$(B)/tapline-static: $(B)/main.o $(TOOL_OBJ) $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) -static $(B)/main.o $(TOOL_OBJ) $(LIB) $(STATIC_LIBS) -o $@
+$(B)/no-libpcap.o: src/filter/libpcap.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -DNO_PCAP -MMD -MP -c $< -o $@
+$(B)/tapline-static: $(B)/main.o $(TOOL_OBJ) $(B)/no-libpcap.o $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -static $(B)/main.o $(TOOL_OBJ) $(B)/no-libpcap.o $(LIB) $(STATIC_LIBS) -o $@
 	strip $@
 	@test "$$(stat -c %s $@)" -le 3000000 || { echo "$@ is over 3 MB"; exit 1; }
 
@@ -127,7 +130,7 @@ $(FUZZERS): build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard src/*/*.h sr
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu11 -O1 -g -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Isrc -Itests/fuzz -fno-strict-aliasing \
 		-ffunction-sections -Wl,--gc-sections \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(FUZZ_LIB_SRC) \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(FUZZ_LIB_SRC) -lpcap \
 		$(if $(findstring llhttp,$*),-I/usr/share/include/llhttp -I/usr/share/llhttp -DLLHTTP_STRICT_MODE=1 $(wildcard /usr/share/llhttp/*.c)) -o $@
 fuzz: $(FUZZERS)
 	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
