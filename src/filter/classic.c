@@ -130,6 +130,17 @@ static bool uses_memory(const struct sock_filter *f)
 	       f->code == (BPF_LDX | BPF_MEM);
 }
 
+/* Offsets below 0 from which the kernel counts in the header of another layer. libpcap never emits
+ * them; to bpf_filter they are outside of the packet. */
+static const char *layer_of(const struct sock_filter *f)
+{
+	if (BPF_CLASS(f->code) != BPF_LD || BPF_MODE(f->code) != BPF_ABS ||
+	    f->k >= (uint32_t)SKF_AD_OFF || f->k < (uint32_t)SKF_LL_OFF)
+		return NULL;
+	return f->k >= (uint32_t)SKF_NET_OFF ? "a load from SKF_NET_OFF cannot be translated"
+					     : "a load from SKF_LL_OFF cannot be translated";
+}
+
 int filter_check(const struct filter_program *p, uint16_t *memory, unsigned *bad, const char **what)
 {
 	uint16_t used = 0;
@@ -140,16 +151,21 @@ int filter_check(const struct filter_program *p, uint16_t *memory, unsigned *bad
 		return p->n ? -E2BIG : -EINVAL;
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct sock_filter *f = &p->insns[i];
-		const char *wrong = wrong_insn(f);
-		int64_t far = wrong ? 0 : furthest(f);
+		int64_t far = furthest(f);
 
 		*bad = i;
-		*what = wrong     ? wrong
-			: far < 0 ? "`ja` backwards, a loop (`protochain` makes one), cannot be "
-				    "translated"
-				  : "it leads out of the program";
-		if (wrong || far < 0 || i + far >= p->n)
-			return far < 0 ? -ENOTSUP : -EINVAL;
+		*what = wrong_insn(f);
+		if (*what)
+			return -EINVAL;
+		*what = layer_of(f);
+		if (*what)
+			return -ENOTSUP;
+		*what = "`ja` backwards, a loop (`protochain` makes one), cannot be translated";
+		if (far < 0)
+			return -ENOTSUP;
+		*what = "it leads out of the program";
+		if (i + far >= p->n)
+			return -EINVAL;
 		if (uses_memory(f))
 			used |= (uint16_t)(1U << f->k);
 	}

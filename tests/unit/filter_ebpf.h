@@ -122,7 +122,8 @@ static inline uint32_t ebpf_alu32(uint8_t op, uint32_t a, uint32_t b)
 static inline void ebpf_alu(struct ebpf_run *e, const struct bpf_insn *f)
 {
 	uint8_t op = BPF_OP(f->code);
-	uint64_t b = BPF_SRC(f->code) == BPF_X ? ebpf_read(e, f->src_reg) : (uint64_t)(int64_t)f->imm;
+	uint64_t b =
+		BPF_SRC(f->code) == BPF_X ? ebpf_read(e, f->src_reg) : (uint64_t)(int64_t)f->imm;
 	uint16_t v;
 
 	if (BPF_CLASS(f->code) == BPF_ALU64) {

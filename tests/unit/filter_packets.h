@@ -97,8 +97,8 @@ static inline void put_port(struct frames *g)
 {
 	static const uint16_t known[] = {80, 443, 53, 22, 8080, 1023, 1024, 6081, 4789, 65535};
 
-	put16(g, frames_draw(g, 8) ? known[frames_draw(g, ARRAY_SIZE(known))]
-				   : frames_draw(g, 65536));
+	put16(g,
+	      frames_draw(g, 8) ? known[frames_draw(g, ARRAY_SIZE(known))] : frames_draw(g, 65536));
 }
 
 static inline void put_tcp(struct frames *g)
@@ -168,7 +168,8 @@ static inline void put_gre(struct frames *g, int deep)
 /* IP protocol numbers, with ones that nobody has. */
 static inline unsigned draw_protocol(struct frames *g)
 {
-	static const uint8_t known[] = {6, 6, 6, 17, 17, 17, 1, 58, 47, 2, 50, 51, 132, 112, 4, 41, 89};
+	static const uint8_t known[] = {6, 6,  6,  17,  17,  17, 1,  58, 47,
+					2, 50, 51, 132, 112, 4,  41, 89};
 
 	return frames_draw(g, 20) ? known[frames_draw(g, ARRAY_SIZE(known))] : frames_draw(g, 256);
 }
@@ -217,7 +218,10 @@ static inline void put_ipv4(struct frames *g, int deep)
 	put16(g, frames_draw(g, 5) ? 20 + frames_draw(g, 200) : frames_draw(g, 65536));
 	put_random(g, 2);
 	/* Don't fragment, a first fragment, a later one. */
-	put16(g, kind < 6 ? 0x4000 : kind < 8 ? 0 : kind < 9 ? 0x2000 : 0x2000 | frames_draw(g, 185));
+	put16(g, kind < 6   ? 0x4000
+		 : kind < 8 ? 0
+		 : kind < 9 ? 0x2000
+			    : 0x2000 | frames_draw(g, 185));
 	put8(g, frames_draw(g, 3) ? 64 : frames_draw(g, 256));
 	put8(g, protocol);
 	put_random(g, 2);
@@ -305,7 +309,8 @@ static inline void put_tags(struct frames *g, unsigned n)
 
 	for (; n; n--) {
 		put16(g, types[frames_draw(g, ARRAY_SIZE(types))]);
-		put16(g, frames_draw(g, 8) << 13 | (frames_draw(g, 3) ? 1 + frames_draw(g, 5) : 100));
+		put16(g,
+		      frames_draw(g, 8) << 13 | (frames_draw(g, 3) ? 1 + frames_draw(g, 5) : 100));
 	}
 }
 
