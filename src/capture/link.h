@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* From a captured packet's link layer to its network packet.
+ * The one place that knows link types, so that what follows sees IP packets only. */
+#pragma once
+
+#include "capture/packet.h"
+
+/* VLAN tags that are gone through; what is deeper stays what it is, a tag. */
+#define LINK_VLANS 8
+
+enum link_ethertype { LINK_IPV4 = 0x0800, LINK_IPV6 = 0x86dd };
+
+struct link {
+	uint32_t offset;    /* of the network packet in the captured bytes */
+	uint32_t ifindex;   /* on the host that captured, where the link layer says it; else 0 */
+	uint16_t ethertype; /* of the network packet; 0: it has none, or none is said */
+	uint8_t type;       /* enum packet_type */
+	uint8_t vlans;      /* how many of */
+	uint16_t vlan[LINK_VLANS]; /* VLAN ids, the outermost first */
+};
+
+/* Is this LINKTYPE_ number one that link_parse knows? */
+bool link_known(uint16_t link);
+
+/* "link type 105 is not read, only ...": for one that is not known; at most 160 bytes with the
+ * terminator are written to out. */
+#define LINK_ERROR_MAX 160
+void link_refusal(uint16_t link, char out[LINK_ERROR_MAX]);
+
+/* 0; -EPROTONOSUPPORT: the link type is not known; -EBADMSG: the bytes end before the network
+ * packet.
+ *
+ * type is what the file's flags said, else what the link layer says: all of it in Linux cooked
+ * captures; in Ethernet frames broadcast and multicast, also of those that went out. */
+int link_parse(const struct packet *p, struct link *out);

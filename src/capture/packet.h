@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* One captured packet: what a file is read into, what the window sorts, what is written.
+ * One struct for the three, so that a packet goes through them as it is. */
+#pragma once
+
+#include "base/text.h"
+
+/* libpcap's MAXIMUM_SNAPLEN (pcap-int.h): a packet with more bytes is a damaged length. */
+#define PACKET_MAX 262144
+
+enum packet_direction { DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT };
+
+/* Whom the packet was for, as the kernel tells it (linux/if_packet.h, PACKET_HOST and so on). */
+enum packet_type {
+	PACKET_TYPE_UNKNOWN,
+	PACKET_TYPE_HOST,
+	PACKET_TYPE_BROADCAST,
+	PACKET_TYPE_MULTICAST,
+	PACKET_TYPE_OTHERHOST,
+	PACKET_TYPE_OUTGOING,
+};
+
+struct packet {
+	int64_t time_ns;     /* since the epoch */
+	uint32_t captured;   /* bytes there are, at most PACKET_MAX and at most length */
+	uint32_t length;     /* bytes there were */
+	uint32_t interface;  /* its number in its section of the file, from 0 */
+	uint16_t link;       /* LINKTYPE_ number of the tcpdump group's list */
+	uint8_t direction;   /* enum packet_direction */
+	uint8_t type;        /* enum packet_type, where the file's flags say it */
+	struct text name;    /* of the interface; empty: not known */
+	struct text comment; /* the first one */
+	const uint8_t *bytes;
+};
