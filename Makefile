@@ -105,9 +105,9 @@ man: $(BIN)
 $(UNITS): $(B)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Itests/unit -MMD -MP $(LDFLAGS) $< $(LIB) $(LIBS) -lcmocka -o $@
-$(PROGRAMS): $(B)/programs/%: tests/programs/%.c
+$(PROGRAMS): $(B)/programs/%: tests/programs/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $< -pthread $(if $(findstring uring,$*),-luring) -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) -pthread $(if $(findstring uring,$*),-luring) -o $@
 units: $(UNITS)
 programs: $(PROGRAMS) $(BENCHES)
 
