@@ -18,7 +18,7 @@ check() {
 		allow("filter", "filter base")
 		allow("capture", "capture abi base")
 		allow("output", "output abi base")
-		allow("loader", "loader host output abi base")
+		allow("loader", "loader host filter output abi base")
 		allow("screen", "screen output base")
 		allow("tools", "abi base kernel protocol call host filter capture output loader")
 	}

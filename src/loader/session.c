@@ -305,6 +305,8 @@ static int run(struct session *s)
 	if (!r)
 		r = s->tool->open(s, s->conf);
 	feature_done();
+	if (r == -ECANCELED) /* all that was asked for has been printed */
+		return output_flush(s->output, true) == -EPIPE ? 0 : s->error;
 	if (r)
 		return r;
 	(void)malloc_trim(

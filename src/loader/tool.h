@@ -41,8 +41,8 @@ struct tool {
 	bool no_common_filter;    /* --pid, --port and so on make no sense here (doctor) */
 
 	/* Opens skeletons, sets read-only data, loads and attaches by way of the session. 0 or
-	 * -errno with the sentence said by session_fail. A tool without a kernel side does its
-	 * whole job. */
+	 * -errno with the sentence said by session_fail; -ECANCELED, if what was asked for has been
+	 * printed. A tool without a kernel side does its whole job. */
 	int (*open)(struct session *s, void *conf);
 	const struct record_handler *records; /* by record kind */
 	unsigned n_records;

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "loader/feature.h"
-#include "loader/wire.h"
+#include "loader/wire_filter.h"
 #include "tools/count/state.h"
 
 #define INTERVAL_MAX 86400
@@ -28,10 +28,13 @@ static int parse_operands(struct count *c)
 	if (at == 2 && !numbers[1])
 		return session_fail(c->session, -EINVAL,
 				    "the count '0' is not possible, give 1 or more intervals");
-	if (at < n)
-		return session_fail(c->session, -EINVAL,
-				    "'%s' begins a filter, and this build has no packet filters",
-				    words[at]);
+	if (c->conf->dump_filter && at == n)
+		return session_fail(c->session, -EINVAL, "--dump-filter wants a filter");
+	if (at < n) {
+		c->expression = wire_expression(words + at, n - at);
+		if (!c->expression)
+			return session_fail(c->session, -ENOMEM, "no memory");
+	}
 	c->wanted = numbers[1];
 	session_set_tick(c->session, (unsigned)numbers[0] * 1000);
 	return 0;
@@ -92,12 +95,22 @@ static int load(struct count *c)
 	return r ? r : session_attach(c->session);
 }
 
+static int watch_one(struct count *c, const struct wire_interface *i)
+{
+	bool in = c->conf->direction == DIRECTION_IN ||
+		  (i->loopback && c->conf->direction != DIRECTION_OUT);
+	struct wire_filter filter = {c->expression, c->conf->dump_filter};
+	int program = bpf_program__fd(c->kernel->progs.count_filter);
+
+	if (c->expression)
+		program = wire_filter_load(c->session, i, &filter, program);
+	return program < 0 ? program : wire_open(c->session, i, program, in);
+}
+
 /* An interface that is named twice is counted once. */
 static int watch(struct count *c)
 {
 	const struct opt_list *names = &c->conf->interfaces;
-	bool in = c->conf->direction == DIRECTION_IN;
-	int program = bpf_program__fd(c->kernel->progs.count_filter);
 	struct wire_interface found[OPT_LIST_MAX + 1];
 	unsigned n = MAX(names->n, 1);
 	int r = 0;
@@ -115,9 +128,7 @@ static int watch(struct count *c)
 		for (unsigned k = 0; k < i; k++)
 			again |= found[k].index == found[i].index;
 		if (!again)
-			r = wire_open(
-				c->session, &found[i], program,
-				in || (found[i].loopback && c->conf->direction != DIRECTION_OUT));
+			r = watch_one(c, &found[i]);
 	}
 	return r;
 }
@@ -193,6 +204,7 @@ static void count_close(struct session *s)
 	flows_free(c);
 	lines_free(c);
 	sums_close(c);
+	free(c->expression);
 	free(c);
 }
 
@@ -230,7 +242,9 @@ const struct tool tool_count = {
 				 "with --direction out for the sender.\n\n"
 				 "By protocol, IPv4 and IPv6 are counted together, and TCP, UDP, "
 				 "ICMP and ICMPv6 have a row even if there are none. A fragment "
-				 "has a protocol and no ports.",
+				 "has a protocol and no ports.\n\n"
+				 "FILTER is an expression of pcap-filter(7), as for tcpdump. It is "
+				 "decided in the kernel, before the packet is counted.",
 			.opts = opts,
 			.schema = &count_schema,
 			.examples =
@@ -240,6 +254,8 @@ const struct tool tool_count = {
 					 "who is at the other end, every ten seconds"},
 					{"tapline count -i lo --by protocol 1 5",
 					 "five seconds of loopback"},
+					{"tapline count -i lo 10 'udp port 53 or icmp'",
+					 "only what a pcap filter matches"},
 					{"tapline count --by process --direction out -o json",
 					 "which processes send, as JSON"},
 					{NULL, NULL},

@@ -17,6 +17,7 @@ extern uint64_t count_seed; /* of this run: strangers choose the keys */
 struct count_conf {
 	struct opt_list interfaces;
 	uint64_t by, direction;
+	bool dump_filter;
 };
 
 /* A row of every block. By process, owner says whose: pid 0 is nobody's. */
@@ -37,6 +38,7 @@ struct count {
 	uint64_t printed_ns;     /* CLOCK_MONOTONIC, of the last block; 0: none yet */
 	uint64_t blocks, wanted; /* wanted 0: until told */
 	bool done;
+	char *expression; /* of the filter, or NULL */
 	/* One sum for each CPU that there may be, and many of them for reading in batches. */
 	int cpus;
 	struct count_key *keys;

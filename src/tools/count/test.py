@@ -18,11 +18,11 @@ KINDS = "protocol host port connection size process".split()
 class Tcpdump(Proc):
     """tcpdump on an interface, writing to a file; packets() after the block has ended."""
 
-    def __init__(self, interface, ns=None):
+    def __init__(self, interface, ns=None, expression=None):
         self.file = tempfile.NamedTemporaryFile(prefix="tapline-pcap-")
         self.err = tempfile.TemporaryFile()
         super().__init__("tcpdump", "-i", interface, "--immediate-mode", "-U", "-s", "128", "-B", "65536", "-Z", "root", "-n", "-w",
-                         self.file.name, ns=ns, stderr=self.err)
+                         self.file.name, *([expression] if expression else []), ns=ns, stderr=self.err)
         wait_for(lambda: b"listening on" in self.said(), 10, "tcpdump to listen")
 
     def said(self):
@@ -388,17 +388,51 @@ def test_filters_of_port_and_network():
             equal(set(by_name(last_block(none)).values()), {0}, "of another")
 
 
+EXPRESSIONS = ["tcp", "udp port 80", "icmp or icmp6", "vlan", "vlan and tcp port 80", "ip6 and not udp",
+               "ip[6:2] & 0x1fff != 0", "ether proto 0x88b5", "host 192.0.2.1 and greater 50", "arp"]
+
+
+@timeout(120)
+def test_filters_pass_what_tcpdump_is_given():
+    """The same expressions on the same interface, tags in the metadata and all."""
+    frames = [f for _, f in labelled()]
+    with silent_hosts() as (a, b), contextlib.ExitStack() as stack:
+        every = stack.enter_context(Tcpdump("v1", b))
+        pairs = [(e, stack.enter_context(Tcpdump("v1", b, e)), stack.enter_context(count("-i", "v1", *e.split(), ns=b)))
+                 for e in EXPRESSIONS]
+        send_frames(a, frames, 3)
+        wait_for(lambda: every.seen(3 * len(frames)), 30, "tcpdump to write")
+        for expression, dump, t in pairs:
+            passed = settled(dump)
+            assert 0 < len(passed) < 3 * len(frames), (expression, len(passed))
+            equal(total(last_block(t)), (len(passed), sum(n for n, _ in passed)), expression)
+
+
+def test_a_filter_on_all_interfaces():
+    with Netns("a") as a, count("icmp", ns=a) as t:
+        run("ping", "-c3", "-i0.2", "127.0.0.1", ns=a)
+        send_udp(a)
+        equal(by_name(last_block(t)), {"TCP": 0, "UDP": 0, "ICMP": 6, "ICMPv6": 0}, "packets")
+
+
+def test_a_filter_can_be_looked_at():
+    text = run(TAPLINE, "count", "-i", "lo", "--dump-filter", "tcp port 80").stdout
+    assert "ldh" in text and "ret" in text and len(text.splitlines()) > 20, text
+
+
 def refused(*args):
     """(exit status, the one sentence on standard error)."""
     done = run(TAPLINE, "count", *args, check=False)
     equal(done.stdout, "", "standard output")
-    equal(len(done.stderr.splitlines()), 1, f"lines on standard error: {done.stderr}")
+    if "filter: " not in done.stderr:  # which shows the place below
+        equal(len(done.stderr.splitlines()), 1, f"lines on standard error: {done.stderr}")
     return done.returncode, done.stderr
 
 
 def test_what_cannot_be_is_said_in_a_sentence():
     for want, word, args in ((1, "there is no interface 'no-such-if'; this network namespace has", ("-i", "no-such-if")),
                              (2, "interval", ("0",)), (2, "count", ("1", "0")), (2, "cannot be known", ("-p", "1")),
-                             (2, "'tcp' begins a filter", ("1", "5", "tcp", "port", "80")), (2, "--by", ("--by", "x"))):
+                             (2, "filter: ", ("1", "5", "tcp", "prot", "80")), (2, "--by", ("--by", "x")),
+                             (2, "--dump-filter wants a filter", ("--dump-filter",))):
         status, said = refused(*args)
         assert status == want and word in said, (args, status, said)

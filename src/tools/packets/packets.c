@@ -3,11 +3,12 @@
  * It sees what passes by, forwarded traffic too, where `requests` sees the sockets of this host. */
 #include "tools/packets/packets.h"
 
-#include "loader/wire.h"
+#include "loader/wire_filter.h"
 #include "packets.skel.h"
 
 struct packets_conf {
 	const char *interface;
+	bool dump_filter;
 };
 
 struct packets_row {
@@ -89,7 +90,26 @@ static const struct record_handler records[] = {{sizeof(struct packets_segment),
 
 /* ---- the run ---- */
 
-static int load(struct session *s, const struct wire_interface *i, unsigned header)
+/* With a filter, in front of the program that is loaded. */
+static int watch(struct session *s, const struct wire_interface *i, bool dump_filter, int program)
+{
+	unsigned n;
+	char *const *words = session_operands(s, &n);
+	_cleanup_free_ char *expression = n ? wire_expression(words, n) : NULL;
+	struct wire_filter filter = {expression, dump_filter};
+
+	if (n && !expression)
+		return session_fail(s, -ENOMEM, "no memory");
+	if (n)
+		program = wire_filter_load(s, i, &filter, program);
+	else if (dump_filter)
+		return session_fail(s, -EINVAL, "--dump-filter wants a filter");
+	/* On loopback each packet goes out and comes in: one of the two is enough. */
+	return program < 0 ? program : wire_open(s, i, program, i->loopback);
+}
+
+static int load(struct session *s, const struct wire_interface *i, const struct packets_conf *conf,
+		unsigned header)
 {
 	const struct filter *f = session_filter(s);
 	struct packets_bpf *k = packets_bpf__open();
@@ -102,8 +122,7 @@ static int load(struct session *s, const struct wire_interface *i, unsigned head
 	for (unsigned n = 0; n < f->n_ports; n++)
 		k->rodata->ssh_shown |= f->ports[n] == 22;
 	r = SESSION_LOAD(s, k, packets_bpf);
-	/* On loopback each packet goes out and comes in: one of the two is enough. */
-	return r ? r : wire_open(s, i, bpf_program__fd(k->progs.packets_filter), i->loopback);
+	return r ? r : watch(s, i, conf->dump_filter, bpf_program__fd(k->progs.packets_filter));
 }
 
 static int packets_open(struct session *s, void *conf_ptr)
@@ -120,12 +139,14 @@ static int packets_open(struct session *s, void *conf_ptr)
 	if (r)
 		return r;
 	header = wire_link_header(s, &i);
-	return header < 0 ? header : load(s, &i, (unsigned)header);
+	return header < 0 ? header : load(s, &i, conf, (unsigned)header);
 }
 
 static const struct opt opts[] = {
 	{'i', "interface", "NAME", OPT_TEXT, 0, offsetof(struct packets_conf, interface),
 	 .help = "the interface to watch (must be given)"},
+	{0, "dump-filter", NULL, OPT_FLAG, 0, offsetof(struct packets_conf, dump_filter),
+	 .help = "print the programs that the filter becomes, and end"},
 	{0},
 };
 
@@ -134,7 +155,7 @@ const struct tool tool_packets = {
 		{
 			.name = "packets",
 			.brief = "show each TCP payload that passes an interface",
-			.operands = "",
+			.operands = "[FILTER ...]",
 			.about = "A line for each TCP segment with payload, sent or received, on "
 				 "one interface of this network namespace: source:port > "
 				 "destination:port, length, and the start of the payload. Where "
@@ -143,7 +164,9 @@ const struct tool tool_packets = {
 				 "On loopback each packet goes out and comes in; it is shown once, "
 				 "as it comes in.\n\n"
 				 "SSH (port 22) is left out, so that a remote terminal does not "
-				 "feed itself; --port 22 shows it.",
+				 "feed itself; --port 22 shows it.\n\n"
+				 "FILTER is an expression of pcap-filter(7), as for tcpdump. It is "
+				 "decided in the kernel, before a byte is copied.",
 			.opts = opts,
 			.schema = &schema,
 			.examples =
@@ -151,6 +174,8 @@ const struct tool tool_packets = {
 					{"tapline packets -i eth0", "every TCP payload on eth0"},
 					{"tapline packets -i lo --port 8080 --json",
 					 "one port on loopback, as JSON"},
+					{"tapline packets -i eth0 'tcp port 80 and host 10.0.0.1'",
+					 "what a pcap filter matches"},
 					{"tapline packets -i eth0 --net 10.0.0.0/8 --fields "
 					 "time,ends,length",
 					 "a network's segments, with their times"},

@@ -265,6 +265,16 @@ def test_filters_are_decided_in_the_kernel():
             equal((lines_of(t.text), t.ledger("records")), ([], 0), "lines and records")
 
 
+def test_a_filter_expression():
+    with two_hosts() as (a, b, v4, _), Nginx(ns=b) as nginx:
+        with packets(a, "v0", f"tcp dst port {nginx.port} and host {v4}") as asked, packets(a, "v0", "udp") as none:
+            curl(nginx.url("/asked", v4), ns=a)
+            asked.stop()
+            none.stop()
+        assert "GET /asked" in asked.text and "HTTP/1.1 200" not in asked.text, asked.text
+        equal((lines_of(none.text), none.ledger("records")), ([], 0), "lines and records")
+
+
 def test_port_22_is_counted_and_can_be_asked_for():
     with two_hosts() as (a, b, v4, _), Nginx("", ns=b, port=22) as ssh:
         with packets(a, "v0") as silent, packets(a, "v0", "--port", 22) as asked:

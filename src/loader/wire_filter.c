@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* From an expression to a loaded program. One program fits one link layer, so that a filter on
+ * every interface is refused where these differ. */
+#include "loader/wire_filter.h"
+
+#include <bpf/bpf.h>
+#include <net/if_arp.h>
+
+#include "filter/compile.h"
+#include "filter/dump.h"
+#include "filter/translate.h"
+
+#define LINKTYPE_ETHERNET 1
+#define LINKTYPE_RAW      101
+#define SNAPLEN           262144 /* as tcpdump's: more than any packet */
+
+#define DUMP_MAX (1 << 20)
+
+static void free_names(struct if_nameindex **names)
+{
+	if (*names)
+		if_freenameindex(*names);
+}
+
+char *wire_expression(char *const *words, unsigned n)
+{
+	size_t size = 1;
+	char *text;
+
+	for (unsigned i = 0; i < n; i++)
+		size += strlen(words[i]) + 1;
+	text = malloc(size);
+	if (!text)
+		return NULL;
+	struct buf b = {.p = text, .cap = size};
+
+	for (unsigned i = 0; i < n; i++) {
+		buf_str(&b, i ? " " : "");
+		buf_str(&b, words[i]);
+	}
+	text[b.len] = '\0';
+	return text;
+}
+
+static bool has_ethernet(const struct wire_interface *i)
+{
+	return i->type == ARPHRD_ETHER || i->type == ARPHRD_LOOPBACK;
+}
+
+/* All that are there have to be alike. example: one of them. 0 or -errno, said. */
+static int check_all(struct session *s, struct wire_interface *example)
+{
+	_cleanup_(free_names) struct if_nameindex *names = if_nameindex();
+
+	for (struct if_nameindex *n = names; n && n->if_index; n++) {
+		int r = wire_find(s, n->if_name, example);
+
+		if (r)
+			return r;
+		if (!has_ethernet(example))
+			return session_fail(s, -EPROTONOSUPPORT,
+					    "a filter on all interfaces wants Ethernet on each, "
+					    "and '%s' has none: name interfaces with -i",
+					    example->name);
+	}
+	return names && names->if_index ? 0 : session_fail(s, -ENODEV, "there is no interface");
+}
+
+static int compile(struct session *s, const struct wire_interface *i, const char *expression,
+		   struct filter_program *p)
+{
+	struct filter_link link = {.type = has_ethernet(i) ? LINKTYPE_ETHERNET : LINKTYPE_RAW,
+				   .snaplen = SNAPLEN,
+				   .live = i->name};
+	struct filter_error error = {.at = -1};
+	char text[2048];
+	struct buf b = BUF_ON(text);
+	int r = filter_compile(expression, &link, p, &error);
+
+	if (!r)
+		return 0;
+	filter_error_text(&b, expression, &error);
+	return session_fail(s, r, "filter: %.*s", (int)b.len, b.p);
+}
+
+static int dump(struct session *s, const struct filter_program *p, const struct filter_ebpf *e)
+{
+	struct buf b = {.cap = DUMP_MAX};
+
+	b.p = malloc(b.cap);
+	if (!b.p)
+		return session_fail(s, -ENOMEM, "no memory");
+	filter_dump(&b, p, e);
+	(void)output_text(session_output(s), (struct text){b.p, (uint32_t)b.len});
+	free(b.p);
+	return -ECANCELED;
+}
+
+/* A table with program as its only entry. The session's, as its end empties the table. */
+static int table_of(struct session *s, int program)
+{
+	uint32_t zero = 0;
+	int fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "wire_filter", sizeof(zero),
+				sizeof(uint32_t), 1, NULL);
+
+	if (fd < 0)
+		return session_fail(s, fd, "filter: cannot make its table: %s", strerror(-fd));
+	if (session_own_fd(s, fd))
+		return session_fail(s, -EMFILE, "too many filters");
+	if (bpf_map_update_elem(fd, &zero, &program, BPF_ANY))
+		return session_fail(s, -errno, "filter: cannot fill its table: %s",
+				    strerror(errno));
+	return fd;
+}
+
+static int load(struct session *s, const struct filter_ebpf *e)
+{
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "wire_filter", "GPL", e->insns, e->n,
+			       NULL);
+
+	if (fd < 0)
+		return session_fail(s, fd, "filter: the kernel refused its program: %s",
+				    strerror(-fd));
+	return session_own_fd(s, fd) ? session_fail(s, -EMFILE, "too many filters") : fd;
+}
+
+int wire_filter_load(struct session *s, const struct wire_interface *i,
+		     const struct wire_filter *filter, int program)
+{
+	struct wire_interface example = *i;
+	struct filter_program p = {0};
+	struct filter_ebpf e = {0};
+	char why[128];
+	int table, r = i->index ? 0 : check_all(s, &example);
+
+	if (!r)
+		r = compile(s, &example, filter->expression, &p);
+	if (r)
+		return r;
+	table = table_of(s, program);
+	r = table < 0 ? table : filter_translate(&p, table, &e, why, sizeof(why));
+	if (r && table >= 0)
+		r = session_fail(s, r, "filter: %s", why);
+	if (!r)
+		r = filter->dump ? dump(s, &p, &e) : load(s, &e);
+	filter_ebpf_free(&e);
+	filter_program_free(&p);
+	return r;
+}

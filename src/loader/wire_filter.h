@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* A filter expression in front of a wire tap's program: what it rejects costs the tap nothing.
+ * The classic program of libpcap is translated, loaded, and tail-calls the tap's. */
+#pragma once
+
+#include "loader/wire.h"
+
+struct wire_filter {
+	const char *expression;
+	bool dump; /* print both programs, and end with -ECANCELED */
+};
+
+/* The words of a command line, joined by spaces: owned by the caller; NULL is no memory. */
+char *wire_expression(char *const *words, unsigned n);
+
+/*
+ * A program for the sockets of interface i that hands the packets which match to program (a socket
+ * filter, borrowed). Names in the expression may be asked of a name server.
+ * The descriptor, the session's, or -errno, said.
+ */
+int wire_filter_load(struct session *s, const struct wire_interface *i,
+		     const struct wire_filter *filter, int program);
