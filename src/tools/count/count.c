@@ -219,6 +219,8 @@ static const struct opt opts[] = {
 	 .help = "what a row is"},
 	{0, "direction", NULL, OPT_CHOICE, 0, offsetof(struct count_conf, direction),
 	 .choices = direction_words, .help = "only what goes out, or only what comes in"},
+	{0, "dump-filter", NULL, OPT_FLAG, 0, offsetof(struct count_conf, dump_filter),
+	 .help = "print the programs that the filter becomes, and end"},
 	{0},
 };
 
