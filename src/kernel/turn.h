@@ -54,10 +54,9 @@ enum conn_user {
 /*
  * State of one end. It must stay within 184 bytes: with the kernel's 72 bytes of element header it
  * fills one 256-byte slab object exactly. Requests and responses are mostly seen on different CPUs,
- * and a cache line that both write costs more than all else that a segment costs. So fields are
- * grouped by who writes them, a cache line each: where requests are seen, where responses are (it
- * has to write `next` and `phase` too), and what hardly changes. Response fields are those of the
- * last response turn, and void until this exchange's begins.
+ * so fields are grouped by who writes them, a cache line each: where requests are seen, where
+ * responses are (which has to write `next` and `phase` too), and what hardly changes. Response
+ * fields are those of the last response turn, and void until this exchange's begins.
  */
 struct conn {
 	struct turn_lock lock;

@@ -12,15 +12,9 @@
 
 #include "base/log.h"
 
-static void free_names(struct if_nameindex **names)
-{
-	if (*names)
-		if_freenameindex(*names);
-}
-
 static int no_interface(struct session *s, const char *name)
 {
-	_cleanup_(free_names) struct if_nameindex *names = if_nameindex();
+	_cleanup_(wire_free_namesp) struct if_nameindex *names = if_nameindex();
 	char text[512], given[256];
 	struct buf b = BUF_ON(text), g = BUF_ON(given);
 

@@ -35,3 +35,10 @@ int wire_refuse_owner(struct session *s);
 /* The interfaces of this network namespace by their index, as they were when this was made: once
  * privileges are gone, the kernel is not asked again. Freed by if_freenameindex; NULL is none. */
 const char *wire_name(const struct if_nameindex *names, unsigned index);
+
+/* For names that a function makes and gives back: `_cleanup_(wire_free_namesp)`. */
+static inline void wire_free_namesp(struct if_nameindex **names)
+{
+	if (*names)
+		if_freenameindex(*names);
+}

@@ -16,12 +16,6 @@
 
 #define DUMP_MAX (1 << 20)
 
-static void free_names(struct if_nameindex **names)
-{
-	if (*names)
-		if_freenameindex(*names);
-}
-
 char *wire_expression(char *const *words, unsigned n)
 {
 	size_t size = 1;
@@ -50,7 +44,7 @@ static bool has_ethernet(const struct wire_interface *i)
 /* All that are there have to be alike. example: one of them. 0 or -errno, said. */
 static int check_all(struct session *s, struct wire_interface *example)
 {
-	_cleanup_(free_names) struct if_nameindex *names = if_nameindex();
+	_cleanup_(wire_free_namesp) struct if_nameindex *names = if_nameindex();
 
 	for (struct if_nameindex *n = names; n && n->if_index; n++) {
 		int r = wire_find(s, n->if_name, example);
