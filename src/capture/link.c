@@ -72,7 +72,7 @@ static uint32_t be32(const uint8_t *p)
 }
 
 /* From an ethertype in front of out->offset through the tags. */
-static int tags(const struct packet *p, uint16_t ethertype, struct link *out)
+static int tags(const struct frame *p, uint16_t ethertype, struct link *out)
 {
 	while (ethertype == TAG || ethertype == TAG_SERVICE || ethertype == TAG_OLD) {
 		const uint8_t *tag = p->bytes + out->offset;
@@ -89,26 +89,25 @@ static int tags(const struct packet *p, uint16_t ethertype, struct link *out)
 	return 0;
 }
 
-static int ethernet(const struct packet *p, struct link *out)
+static int ethernet(const struct frame *p, struct link *out)
 {
 	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 	if (p->captured < 14)
 		return -EBADMSG;
 	if (memcmp(p->bytes, broadcast, sizeof(broadcast)) == 0)
-		out->type = PACKET_TYPE_BROADCAST;
+		out->type = FRAME_TYPE_BROADCAST;
 	else if (p->bytes[0] & 1)
-		out->type = PACKET_TYPE_MULTICAST;
+		out->type = FRAME_TYPE_MULTICAST;
 	out->offset = 14;
 	return tags(p, be16(p->bytes + 12), out);
 }
 
 /* Both versions have the same fields in other places: packet type, kind of interface, protocol. */
-static int cooked(const struct packet *p, struct link *out)
+static int cooked(const struct frame *p, struct link *out)
 {
-	static const uint8_t types[] = {PACKET_TYPE_HOST, PACKET_TYPE_BROADCAST,
-					PACKET_TYPE_MULTICAST, PACKET_TYPE_OTHERHOST,
-					PACKET_TYPE_OUTGOING};
+	static const uint8_t types[] = {FRAME_TYPE_HOST, FRAME_TYPE_BROADCAST, FRAME_TYPE_MULTICAST,
+					FRAME_TYPE_OTHERHOST, FRAME_TYPE_OUTGOING};
 	bool second = p->link == LINK_COOKED_2;
 	const uint8_t *b = p->bytes;
 	uint16_t type, kind, protocol;
@@ -130,7 +129,7 @@ static int cooked(const struct packet *p, struct link *out)
 
 /* The address family: 2 is IPv4 everywhere, IPv6 differs between systems. LINK_NULL has it in the
  * byte order of the host that captured, which need not be the file's any more. */
-static int loopback(const struct packet *p, struct link *out)
+static int loopback(const struct frame *p, struct link *out)
 {
 	uint32_t family;
 
@@ -147,7 +146,7 @@ static int loopback(const struct packet *p, struct link *out)
 	return 0;
 }
 
-static int bare(const struct packet *p, struct link *out)
+static int bare(const struct frame *p, struct link *out)
 {
 	if (p->captured < 1)
 		return -EBADMSG;
@@ -158,9 +157,9 @@ static int bare(const struct packet *p, struct link *out)
 	return 0;
 }
 
-int link_parse(const struct packet *p, struct link *out)
+int link_parse(const struct frame *p, struct link *out)
 {
-	struct link found = {.type = PACKET_TYPE_UNKNOWN};
+	struct link found = {.type = FRAME_TYPE_UNKNOWN};
 	int err;
 
 	if (!link_known(p->link))
@@ -175,7 +174,7 @@ int link_parse(const struct packet *p, struct link *out)
 		err = bare(p, &found);
 	if (err)
 		return err;
-	if (p->type != PACKET_TYPE_UNKNOWN)
+	if (p->type != FRAME_TYPE_UNKNOWN)
 		found.type = p->type;
 	*out = found;
 	return 0;

@@ -3,7 +3,7 @@
  * The one place that knows link types, so that what follows sees IP packets only. */
 #pragma once
 
-#include "capture/packet.h"
+#include "capture/frame.h"
 
 /* VLAN tags that are gone through; what is deeper stays what it is, a tag. */
 #define LINK_VLANS 8
@@ -14,7 +14,7 @@ struct link {
 	uint32_t offset;    /* of the network packet in the captured bytes */
 	uint32_t ifindex;   /* on the host that captured, where the link layer says it; else 0 */
 	uint16_t ethertype; /* of the network packet; 0: it has none, or none is said */
-	uint8_t type;       /* enum packet_type */
+	uint8_t type;       /* enum frame_type */
 	uint8_t vlans;      /* how many of */
 	uint16_t vlan[LINK_VLANS]; /* VLAN ids, the outermost first */
 };
@@ -32,4 +32,4 @@ void link_refusal(uint16_t link, char out[LINK_ERROR_MAX]);
  *
  * type is what the file's flags said, else what the link layer says: all of it in Linux cooked
  * captures; in Ethernet frames broadcast and multicast, also of those that went out. */
-int link_parse(const struct packet *p, struct link *out);
+int link_parse(const struct frame *p, struct link *out);

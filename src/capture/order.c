@@ -8,7 +8,7 @@
 
 /* A packet that waits, and where its bytes, comment and interface name are. */
 struct slot {
-	struct packet packet;
+	struct frame packet;
 	size_t at, size;
 	bool done;
 };
@@ -16,8 +16,8 @@ struct slot {
 struct order {
 	order_source source;
 	void *from;
-	struct packet incoming; /* read, and not yet in the window */
-	bool pending;           /* there is one */
+	struct frame incoming; /* read, and not yet in the window */
+	bool pending;          /* there is one */
 	bool ended;
 	int status;             /* what the source said at its end */
 	struct slot *handed_on; /* the packet that the caller looks at */
@@ -138,7 +138,7 @@ static void copy_text(struct text *t, uint8_t *to)
 /* Takes the incoming packet into the window: 0; -ENOBUFS: it is full; -EMSGSIZE: it could never. */
 static int hold(struct order *o)
 {
-	const struct packet *p = &o->incoming;
+	const struct frame *p = &o->incoming;
 	size_t size = ALIGN((size_t)p->captured + p->comment.len + p->name.len + 1), at;
 	struct slot *s = slot_of(o, o->next);
 
@@ -169,7 +169,7 @@ static bool ripe(struct order *o)
 	return (uint64_t)o->newest_ns - (uint64_t)slot_of(o, o->heap[0])->packet.time_ns > ORDER_NS;
 }
 
-static int take(struct order *o, struct packet *out)
+static int take(struct order *o, struct frame *out)
 {
 	o->handed_on = slot_of(o, heap_take(o));
 	*out = o->handed_on->packet;
@@ -177,7 +177,7 @@ static int take(struct order *o, struct packet *out)
 	return 1;
 }
 
-int order_next(struct order *o, struct packet *out)
+int order_next(struct order *o, struct frame *out)
 {
 	reclaim(o);
 	for (;;) {

@@ -4,7 +4,7 @@
  * time. */
 #pragma once
 
-#include "capture/packet.h"
+#include "capture/frame.h"
 
 /* How long a packet may wait: until one that is a second younger was read, or so many behind it, or
  * so many bytes. */
@@ -16,7 +16,7 @@ struct order;
 
 /* Where packets come from, as reader_next has it: 1: a packet, valid until the next call; 0: the
  * end; -errno. */
-typedef int (*order_source)(void *from, struct packet *out);
+typedef int (*order_source)(void *from, struct frame *out);
 
 /* 0, or -ENOMEM. from is the caller's, and must live until order_free, which takes NULL too. */
 int order_new(order_source source, void *from, struct order **out);
@@ -25,7 +25,7 @@ void order_free(struct order *o);
 /* The next packet by time, in the source's order where times are equal: 1; it is valid until the
  * next call. 0 and -errno as the source said, once all before that was handed on; -EINTR and
  * -EAGAIN at once, and nothing is lost. */
-int order_next(struct order *o, struct packet *out);
+int order_next(struct order *o, struct frame *out);
 
 /* Packets that came too late for their place, and were handed on when they came. */
 uint64_t order_late(const struct order *o);

@@ -315,7 +315,7 @@ int pcapng_interface(struct pcapng *w, struct text name, uint16_t link, uint32_t
 {
 	struct written_interface i = {
 		.link = link,
-		.snaplen = snaplen && snaplen < PACKET_MAX ? snaplen : PACKET_MAX,
+		.snaplen = snaplen && snaplen < FRAME_MAX ? snaplen : FRAME_MAX,
 		.name_len = (uint8_t)MIN(name.len, sizeof(i.name)),
 	};
 	int err;
@@ -333,26 +333,27 @@ int pcapng_interface(struct pcapng *w, struct text name, uint16_t link, uint32_t
 }
 
 /* 4.3.1: direction in the lowest bits, then whom it was for. */
-static uint32_t packet_flags(const struct packet *p)
+static uint32_t packet_flags(const struct frame *p)
 {
 	static const uint8_t types[] = {
-		[PACKET_TYPE_HOST] = 1,      [PACKET_TYPE_MULTICAST] = 2,
-		[PACKET_TYPE_BROADCAST] = 3, [PACKET_TYPE_OTHERHOST] = 4,
-		[PACKET_TYPE_OUTGOING] = 0,
+		[FRAME_TYPE_HOST] = 1,      [FRAME_TYPE_MULTICAST] = 2, [FRAME_TYPE_BROADCAST] = 3,
+		[FRAME_TYPE_OTHERHOST] = 4, [FRAME_TYPE_OUTGOING] = 0,
 	};
-	uint32_t flags = p->direction == DIRECTION_IN ? 1 : p->direction == DIRECTION_OUT ? 2 : 0;
+	uint32_t flags = p->direction == FRAME_DIRECTION_IN    ? 1
+			 : p->direction == FRAME_DIRECTION_OUT ? 2
+							       : 0;
 
 	return p->type < ARRAY_SIZE(types) ? flags | (uint32_t)types[p->type] << 2 : flags;
 }
 
-int pcapng_packet(struct pcapng *w, const struct packet *p)
+int pcapng_packet(struct pcapng *w, const struct frame *p)
 {
 	char escaped[ESCAPED_MAX];
 	struct buf comment = BUF_ON(escaped);
 	uint32_t captured, flags = packet_flags(p);
 	int err;
 
-	if (p->interface >= w->n_interfaces || p->captured > PACKET_MAX)
+	if (p->interface >= w->n_interfaces || p->captured > FRAME_MAX)
 		return -EINVAL;
 	captured = MIN(p->captured, w->interfaces[p->interface].snaplen);
 	buf_escaped(&comment, (struct text){p->comment.p, MIN(p->comment.len, PCAPNG_COMMENT_MAX)});

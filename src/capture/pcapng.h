@@ -7,7 +7,7 @@
  * 0. The writer opens nothing; it asks for the next file when one is full. */
 #pragma once
 
-#include "capture/packet.h"
+#include "capture/frame.h"
 
 #define PCAPNG_INTERFACES  256
 #define PCAPNG_NAME_MAX    64  /* bytes of an interface's name that are written */
@@ -39,7 +39,7 @@ int pcapng_interface(struct pcapng *w, struct text name, uint16_t link, uint32_t
 /* Writes p to its interface; link and name of p are not looked at. The comment is escaped as rows
  * are (base/escape.c), so that it is valid UTF-8. 0; -EINVAL: no such interface, or more bytes
  * captured than there can be; -errno. */
-int pcapng_packet(struct pcapng *w, const struct packet *p);
+int pcapng_packet(struct pcapng *w, const struct frame *p);
 
 /* What interface number n has counted since start_ns, at the time of now_ns: goes to the end of
  * every file from now on. Ignored where there is no such interface. */

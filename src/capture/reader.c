@@ -19,7 +19,7 @@
 /* One read(2): more would only fall out of the caches before it is looked at. */
 #define READ_MAX (256 << 10)
 
-static int reader_start(struct reader *r, struct packet *out);
+static int reader_start(struct reader *r, struct frame *out);
 
 int reader_new(int fd, struct reader **out)
 {
@@ -147,7 +147,7 @@ int reader_must(struct reader *r, size_t n, const char *what, uint64_t size)
 			   (unsigned long long)size, r->end - r->start);
 }
 
-static int pcap_next(struct reader *r, struct packet *out)
+static int pcap_next(struct reader *r, struct frame *out)
 {
 	const struct reader_interface *on = &r->interfaces[0];
 	uint32_t captured, length;
@@ -159,16 +159,16 @@ static int pcap_next(struct reader *r, struct packet *out)
 	if (err == 0)
 		return reader_must(r, PCAP_RECORD, "a packet's header", PCAP_RECORD);
 	captured = reader_u32(r, reader_at(r) + 8);
-	if (captured > PACKET_MAX)
+	if (captured > FRAME_MAX)
 		return reader_fail(r, "a packet of %u bytes, more than the %u there can be",
-				   captured, PACKET_MAX);
+				   captured, FRAME_MAX);
 	err = reader_must(r, PCAP_RECORD + captured, "a packet with its header",
 			  PCAP_RECORD + captured);
 	if (err < 0)
 		return err;
 	p = reader_at(r);
 	length = reader_u32(r, p + 12);
-	*out = (struct packet){
+	*out = (struct frame){
 		.time_ns = reader_u32(r, p) * 1000000000LL +
 			   reader_u32(r, p + 4) * (int64_t)on->clock.ns,
 		.captured = captured,
@@ -205,7 +205,7 @@ static int pcap_header(struct reader *r, bool nano)
 }
 
 /* The file's first bytes say what it is. */
-static int reader_start(struct reader *r, struct packet *out)
+static int reader_start(struct reader *r, struct frame *out)
 {
 	const uint8_t *p;
 	uint32_t magic;
@@ -237,7 +237,7 @@ static int reader_start(struct reader *r, struct packet *out)
 	return r->next(r, out);
 }
 
-int reader_next(struct reader *r, struct packet *out)
+int reader_next(struct reader *r, struct frame *out)
 {
 	int err = r->failed ? r->failed : r->next(r, out);
 

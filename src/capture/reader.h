@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "capture/packet.h"
+#include "capture/frame.h"
 
 /* Larger blocks are damage. Those with packets and interfaces are held whole, others are skipped
  * (16 MiB is also where Wireshark stops, wiretap/pcapng.c). */
@@ -31,7 +31,7 @@ void reader_close(struct reader *r);
  *
  * captured is never more than length: where a file says so, length is raised. A simple packet block
  * has no time, and gets that of the packet before it. */
-int reader_next(struct reader *r, struct packet *out);
+int reader_next(struct reader *r, struct frame *out);
 
 /* What is wrong, and at which byte of the file: "byte 24: the file ends inside ...". Valid until
  * reader_close; empty where nothing is. */

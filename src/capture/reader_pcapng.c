@@ -144,21 +144,21 @@ static int interface(struct reader *r, uint32_t size)
 }
 
 /* 4.3.1: direction, and whom the packet was for. */
-static void packet_flags(struct packet *p, uint32_t flags)
+static void packet_flags(struct frame *p, uint32_t flags)
 {
 	static const uint8_t types[8] = {
-		[1] = PACKET_TYPE_HOST,
-		[2] = PACKET_TYPE_MULTICAST,
-		[3] = PACKET_TYPE_BROADCAST,
-		[4] = PACKET_TYPE_OTHERHOST,
+		[1] = FRAME_TYPE_HOST,
+		[2] = FRAME_TYPE_MULTICAST,
+		[3] = FRAME_TYPE_BROADCAST,
+		[4] = FRAME_TYPE_OTHERHOST,
 	};
-	static const uint8_t directions[4] = {[1] = DIRECTION_IN, [2] = DIRECTION_OUT};
+	static const uint8_t directions[4] = {[1] = FRAME_DIRECTION_IN, [2] = FRAME_DIRECTION_OUT};
 
 	p->direction = directions[flags & 3];
-	p->type = p->direction == DIRECTION_OUT ? PACKET_TYPE_OUTGOING : types[flags >> 2 & 7];
+	p->type = p->direction == FRAME_DIRECTION_OUT ? FRAME_TYPE_OUTGOING : types[flags >> 2 & 7];
 }
 
-static int packet_options(struct reader *r, struct options *o, struct packet *out)
+static int packet_options(struct reader *r, struct options *o, struct frame *out)
 {
 	int err;
 
@@ -176,7 +176,7 @@ static int packet_options(struct reader *r, struct options *o, struct packet *ou
 }
 
 /* Fills in what the block's interface says. */
-static int packet_on(struct reader *r, uint32_t number, struct packet *out)
+static int packet_on(struct reader *r, uint32_t number, struct frame *out)
 {
 	const struct reader_interface *i;
 
@@ -191,11 +191,11 @@ static int packet_on(struct reader *r, uint32_t number, struct packet *out)
 }
 
 /* Is there room for the bytes of the packet behind fixed ones, and are they so few as can be? */
-static int packet_bytes(struct reader *r, size_t fixed, uint32_t size, struct packet *out)
+static int packet_bytes(struct reader *r, size_t fixed, uint32_t size, struct frame *out)
 {
-	if (out->captured > PACKET_MAX)
+	if (out->captured > FRAME_MAX)
 		return reader_fail(r, "a packet of %u bytes, more than the %u there can be",
-				   out->captured, PACKET_MAX);
+				   out->captured, FRAME_MAX);
 	if (PADDED(out->captured) > size - fixed - TRAILER)
 		return reader_fail(r, "a packet of %u bytes in a block of %u", out->captured, size);
 	out->bytes = reader_at(r) + fixed;
@@ -203,11 +203,11 @@ static int packet_bytes(struct reader *r, size_t fixed, uint32_t size, struct pa
 	return 0;
 }
 
-static int enhanced(struct reader *r, uint32_t type, uint32_t size, struct packet *out)
+static int enhanced(struct reader *r, uint32_t type, uint32_t size, struct frame *out)
 {
 	const uint8_t *p = reader_at(r);
 	uint32_t on = type == BLOCK_OLD_PACKET ? reader_u16(r, p + 8) : reader_u32(r, p + 8);
-	struct packet found = {
+	struct frame found = {
 		.captured = reader_u32(r, p + 20),
 		.length = reader_u32(r, p + 24),
 	};
@@ -232,9 +232,9 @@ static int enhanced(struct reader *r, uint32_t type, uint32_t size, struct packe
 }
 
 /* 4.4: of the first interface; its snap length says how much of the packet was kept. */
-static int simple(struct reader *r, uint32_t size, struct packet *out)
+static int simple(struct reader *r, uint32_t size, struct frame *out)
 {
-	struct packet found = {.length = reader_u32(r, reader_at(r) + 8), .time_ns = r->last_ns};
+	struct frame found = {.length = reader_u32(r, reader_at(r) + 8), .time_ns = r->last_ns};
 	int err = packet_on(r, 0, &found);
 	uint32_t snaplen;
 
@@ -300,7 +300,7 @@ static int block_head(struct reader *r, uint32_t *type, uint32_t *size)
 }
 
 /* Reads the block that is at hand and goes past it: 1: a packet; 0: another block; or an error. */
-static int block(struct reader *r, struct packet *out)
+static int block(struct reader *r, struct frame *out)
 {
 	uint32_t type = 0, size = 0;
 	int err = block_head(r, &type, &size);
@@ -330,7 +330,7 @@ static int block(struct reader *r, struct packet *out)
 	return err;
 }
 
-int reader_pcapng(struct reader *r, struct packet *out)
+int reader_pcapng(struct reader *r, struct frame *out)
 {
 	for (;;) {
 		int err = reader_skip(r);

@@ -25,12 +25,12 @@ struct reader_interface {
 
 struct reader {
 	int fd;
-	int failed;   /* the error that comes again, or 0 */
-	bool ended;   /* read(2) said so */
-	bool swapped; /* the section's byte order is not ours */
-	int (*next)(struct reader *r, struct packet *out); /* of the file's format */
-	uint64_t offset;                                   /* in the file, of buffer[start] */
-	size_t start, end;                                 /* what is read and not used yet */
+	int failed;                                       /* the error that comes again, or 0 */
+	bool ended;                                       /* read(2) said so */
+	bool swapped;                                     /* the section's byte order is not ours */
+	int (*next)(struct reader *r, struct frame *out); /* of the file's format */
+	uint64_t offset;                                  /* in the file, of buffer[start] */
+	size_t start, end;                                /* what is read and not used yet */
 	uint32_t skip; /* bytes of a block still to be gone past */
 	int64_t last_ns;
 	unsigned n_interfaces;
@@ -89,4 +89,4 @@ int reader_fail(struct reader *r, const char *format, ...) PRINTF_LIKE(2, 3);
 int reader_must(struct reader *r, size_t n, const char *what, uint64_t size);
 
 /* The next packet of a pcapng file. */
-int reader_pcapng(struct reader *r, struct packet *out);
+int reader_pcapng(struct reader *r, struct frame *out);

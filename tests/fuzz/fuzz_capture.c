@@ -50,7 +50,7 @@ static uint32_t sum_of(const void *bytes, size_t n)
 	return sum;
 }
 
-static struct print print_of(const struct packet *p)
+static struct print print_of(const struct frame *p)
 {
 	return (struct print){
 		.time_ns = p->time_ns,
@@ -64,12 +64,12 @@ static struct print print_of(const struct packet *p)
 	};
 }
 
-static void check(const struct packet *p)
+static void check(const struct frame *p)
 {
 	struct link l = {.offset = UINT32_MAX};
 	int err = link_parse(p, &l);
 
-	assert(p->captured <= PACKET_MAX && p->captured <= p->length);
+	assert(p->captured <= FRAME_MAX && p->captured <= p->length);
 	assert(p->interface < READER_INTERFACES && p->name.len <= READER_NAME_MAX);
 	(void)sum_of(p->comment.p, p->comment.len);
 	assert(err == 0 || err == -EBADMSG || err == -EPROTONOSUPPORT);
@@ -81,7 +81,7 @@ static void check(const struct packet *p)
 static void read_all(const uint8_t *p, size_t n, struct prints *out)
 {
 	_cleanup_reader_ struct reader *r = NULL;
-	struct packet packet;
+	struct frame packet;
 	int err = reader_new(file_of(p, n), &r);
 
 	assert(err == 0);
@@ -103,7 +103,7 @@ static void same(const struct prints *a, const struct prints *b, unsigned n)
 		assert(memcmp(&a->p[i], &b->p[i], sizeof(a->p[i])) == 0);
 }
 
-static int next(void *from, struct packet *out)
+static int next(void *from, struct frame *out)
 {
 	return reader_next(from, out);
 }
@@ -117,7 +117,7 @@ static void sorted(const uint8_t *p, size_t n, const struct prints *whole)
 	int64_t last = INT64_MIN;
 	uint64_t late = 0;
 	unsigned got = 0;
-	struct packet packet;
+	struct frame packet;
 	int err = reader_new(file_of(p, n), &r);
 
 	assert(err == 0 && order_new(next, r, &o) == 0);
@@ -147,7 +147,7 @@ static void round_trip(const uint8_t *p, size_t n)
 	_cleanup_reader_ struct reader *r = NULL;
 	_cleanup_close_ int fd = memfd_create("fuzz-out", MFD_CLOEXEC);
 	struct pcapng *w = NULL;
-	struct packet packet;
+	struct frame packet;
 	int err = reader_new(file_of(p, n), &r);
 	ssize_t size;
 

@@ -14,7 +14,7 @@
 #include "capture/pcapng.h"
 #include "capture/reader.h"
 
-static int next(void *from, struct packet *out)
+static int next(void *from, struct frame *out)
 {
 	return reader_next(from, out);
 }
@@ -28,7 +28,7 @@ static void print_text(const char *key, struct text t)
 	printf(", \"%s\": \"%.*s\"", key, (int)b.len, b.p);
 }
 
-static void print_link(const struct packet *p)
+static void print_link(const struct frame *p)
 {
 	struct link l;
 	int error = link_parse(p, &l);
@@ -44,7 +44,7 @@ static void print_link(const struct packet *p)
 	printf("]");
 }
 
-static void print_packet(const struct packet *p)
+static void print_packet(const struct frame *p)
 {
 	printf("{\"time_ns\": %" PRId64 ", \"length\": %u, \"interface\": %u, \"link\": %u, "
 	       "\"direction\": %u",
@@ -62,7 +62,7 @@ static int read_file(const char *path, bool sort)
 {
 	_cleanup_reader_ struct reader *r = NULL;
 	_cleanup_order_ struct order *o = NULL;
-	struct packet p;
+	struct frame p;
 	int error = reader_open(path, &r);
 
 	if (!error)
@@ -88,15 +88,15 @@ static int open_file(void *path, unsigned n)
 
 static int write_packet(struct pcapng *w, const char *line)
 {
-	static uint8_t bytes[PACKET_MAX];
-	struct packet p = {.bytes = bytes};
+	static uint8_t bytes[FRAME_MAX];
+	struct frame p = {.bytes = bytes};
 	int at = 0;
 	unsigned v;
 
 	if (sscanf(line, "packet %u %" SCNd64 " %u %hhu %hhu %n", &p.interface, &p.time_ns,
 		   &p.length, &p.direction, &p.type, &at) != 5)
 		errx(2, "not a packet: %.80s", line);
-	for (line += at; sscanf(line, "%2x", &v) == 1 && p.captured < PACKET_MAX; line += 2) {
+	for (line += at; sscanf(line, "%2x", &v) == 1 && p.captured < FRAME_MAX; line += 2) {
 		bytes[p.captured++] = (uint8_t)v;
 		if (line[2] == ' ' || line[2] == '\n')
 			break;
@@ -129,7 +129,7 @@ static int write_line(struct pcapng *w, const char *line)
 
 static int write_file(char *path, uint64_t bytes, unsigned files)
 {
-	static char line[2 * PACKET_MAX + 4096];
+	static char line[2 * FRAME_MAX + 4096];
 	struct pcapng_options o = {
 		.hardware = "some hardware",
 		.os = "an operating system",

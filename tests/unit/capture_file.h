@@ -167,7 +167,7 @@ static inline void expect_text(struct text t, const char *want)
 	assert_memory_equal(t.p, want, t.len);
 }
 
-static inline void expect_bytes(const struct packet *p, const char *want)
+static inline void expect_bytes(const struct frame *p, const char *want)
 {
 	expect_text((struct text){(const char *)p->bytes, p->captured}, want);
 }

@@ -11,9 +11,9 @@
 
 /* Bytes as hex, with blanks between them where it helps the eye; on the heap, so that the sanitizer
  * knows their end. */
-static struct packet packet_of(uint16_t link, const char *hex)
+static struct frame packet_of(uint16_t link, const char *hex)
 {
-	struct packet p = {.link = link};
+	struct frame p = {.link = link};
 	uint8_t *bytes = malloc(strlen(hex) / 2 + 1);
 	unsigned v;
 
@@ -35,7 +35,7 @@ static struct link found;
 
 static int parse(uint16_t link, const char *hex)
 {
-	struct packet p = packet_of(link, hex);
+	struct frame p = packet_of(link, hex);
 	int err;
 
 	memset(&found, 0, sizeof(found));
@@ -45,7 +45,7 @@ static int parse(uint16_t link, const char *hex)
 }
 
 static void expect(uint16_t link, const char *hex, uint32_t offset, uint16_t ethertype,
-		   enum packet_type type)
+		   enum frame_type type)
 {
 	assert_int_equal(parse(link, hex), 0);
 	assert_int_equal(found.offset, offset);
@@ -57,30 +57,30 @@ static void expect(uint16_t link, const char *hex, uint32_t offset, uint16_t eth
 
 static void test_ethernet(void **state UNUSED)
 {
-	expect(1, TO_HOST "0800 45", 14, LINK_IPV4, PACKET_TYPE_UNKNOWN);
-	expect(1, TO_HOST "86dd", 14, LINK_IPV6, PACKET_TYPE_UNKNOWN);
-	expect(1, TO_HOST "0806 00", 14, 0x0806, PACKET_TYPE_UNKNOWN);
-	expect(1, "ffffffffffff 020000000001 0806", 14, 0x0806, PACKET_TYPE_BROADCAST);
-	expect(1, "01005e000001 020000000001 0800", 14, LINK_IPV4, PACKET_TYPE_MULTICAST);
-	expect(1, TO_HOST "0026 4242", 14, 0, PACKET_TYPE_UNKNOWN); /* a length: LLC */
+	expect(1, TO_HOST "0800 45", 14, LINK_IPV4, FRAME_TYPE_UNKNOWN);
+	expect(1, TO_HOST "86dd", 14, LINK_IPV6, FRAME_TYPE_UNKNOWN);
+	expect(1, TO_HOST "0806 00", 14, 0x0806, FRAME_TYPE_UNKNOWN);
+	expect(1, "ffffffffffff 020000000001 0806", 14, 0x0806, FRAME_TYPE_BROADCAST);
+	expect(1, "01005e000001 020000000001 0800", 14, LINK_IPV4, FRAME_TYPE_MULTICAST);
+	expect(1, TO_HOST "0026 4242", 14, 0, FRAME_TYPE_UNKNOWN); /* a length: LLC */
 	assert_int_equal(found.vlans, 0);
 }
 
 static void test_vlan_tags(void **state UNUSED)
 {
-	expect(1, TO_HOST "8100 f007 0800", 18, LINK_IPV4, PACKET_TYPE_UNKNOWN);
+	expect(1, TO_HOST "8100 f007 0800", 18, LINK_IPV4, FRAME_TYPE_UNKNOWN);
 	assert_int_equal(found.vlans, 1);
 	assert_int_equal(found.vlan[0], 7);
 	expect(1, TO_HOST "88a8 0fff 9100 0002 8100 0003 86dd 60", 26, LINK_IPV6,
-	       PACKET_TYPE_UNKNOWN);
+	       FRAME_TYPE_UNKNOWN);
 	assert_int_equal(found.vlans, 3);
 	assert_int_equal(found.vlan[0], 4095);
 	assert_int_equal(found.vlan[1], 2);
 	assert_int_equal(found.vlan[2], 3);
 	expect(113, "0000 0001 0006 0200000000010000 8100 0005 0800", 20, LINK_IPV4,
-	       PACKET_TYPE_HOST);
+	       FRAME_TYPE_HOST);
 	assert_int_equal(found.vlan[0], 5);
-	expect(1, TO_HOST "8100 0001 0026 4242", 18, 0, PACKET_TYPE_UNKNOWN);
+	expect(1, TO_HOST "8100 0001 0026 4242", 18, 0, FRAME_TYPE_UNKNOWN);
 }
 
 static void test_more_tags_than_are_gone_through(void **state UNUSED)
@@ -91,17 +91,17 @@ static void test_more_tags_than_are_gone_through(void **state UNUSED)
 		strcat(hex, "0001 8100 ");
 	strcat(hex, "0001 ");
 	expect(1, strcat(strcpy((char[500]){0}, hex), "0800"), 14 + 4 * LINK_VLANS, LINK_IPV4,
-	       PACKET_TYPE_UNKNOWN);
+	       FRAME_TYPE_UNKNOWN);
 	assert_int_equal(found.vlans, LINK_VLANS);
-	expect(1, strcat(hex, "8100 0001 0800"), 14 + 4 * LINK_VLANS, 0x8100, PACKET_TYPE_UNKNOWN);
+	expect(1, strcat(hex, "8100 0001 0800"), 14 + 4 * LINK_VLANS, 0x8100, FRAME_TYPE_UNKNOWN);
 	assert_int_equal(found.vlans, LINK_VLANS);
 }
 
 static void test_cooked(void **state UNUSED)
 {
-	static const enum packet_type types[] = {PACKET_TYPE_HOST,      PACKET_TYPE_BROADCAST,
-						 PACKET_TYPE_MULTICAST, PACKET_TYPE_OTHERHOST,
-						 PACKET_TYPE_OUTGOING,  PACKET_TYPE_UNKNOWN};
+	static const enum frame_type types[] = {FRAME_TYPE_HOST,      FRAME_TYPE_BROADCAST,
+						FRAME_TYPE_MULTICAST, FRAME_TYPE_OTHERHOST,
+						FRAME_TYPE_OUTGOING,  FRAME_TYPE_UNKNOWN};
 	char hex[100];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
@@ -113,12 +113,12 @@ static void test_cooked(void **state UNUSED)
 		expect(276, hex, 20, LINK_IPV6, types[i]);
 		assert_int_equal(found.ifindex, 0x10002);
 	}
-	expect(113, "0104 0001 0006 0200000000010000 0800", 16, LINK_IPV4, PACKET_TYPE_UNKNOWN);
+	expect(113, "0104 0001 0006 0200000000010000 0800", 16, LINK_IPV4, FRAME_TYPE_UNKNOWN);
 	/* 802.3 with LLC; netlink, whose protocol is its own; GRE, whose protocol is an ethertype
 	 */
-	expect(113, "0000 0001 0006 0200000000010000 0004", 16, 0, PACKET_TYPE_HOST);
-	expect(113, "0000 0338 0000 0000000000000000 0800", 16, 0, PACKET_TYPE_HOST);
-	expect(113, "0000 030a 0000 0000000000000000 0800", 16, LINK_IPV4, PACKET_TYPE_HOST);
+	expect(113, "0000 0001 0006 0200000000010000 0004", 16, 0, FRAME_TYPE_HOST);
+	expect(113, "0000 0338 0000 0000000000000000 0800", 16, 0, FRAME_TYPE_HOST);
+	expect(113, "0000 030a 0000 0000000000000000 0800", 16, LINK_IPV4, FRAME_TYPE_HOST);
 }
 
 static void test_bare_ip(void **state UNUSED)
@@ -126,37 +126,37 @@ static void test_bare_ip(void **state UNUSED)
 	static const uint16_t either[] = {12, 14, 101};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(either); i++) {
-		expect(either[i], "45", 0, LINK_IPV4, PACKET_TYPE_UNKNOWN);
-		expect(either[i], "60", 0, LINK_IPV6, PACKET_TYPE_UNKNOWN);
-		expect(either[i], "50", 0, 0, PACKET_TYPE_UNKNOWN);
+		expect(either[i], "45", 0, LINK_IPV4, FRAME_TYPE_UNKNOWN);
+		expect(either[i], "60", 0, LINK_IPV6, FRAME_TYPE_UNKNOWN);
+		expect(either[i], "50", 0, 0, FRAME_TYPE_UNKNOWN);
 	}
-	expect(228, "45", 0, LINK_IPV4, PACKET_TYPE_UNKNOWN);
-	expect(228, "60", 0, 0, PACKET_TYPE_UNKNOWN);
-	expect(229, "60", 0, LINK_IPV6, PACKET_TYPE_UNKNOWN);
-	expect(229, "45", 0, 0, PACKET_TYPE_UNKNOWN);
+	expect(228, "45", 0, LINK_IPV4, FRAME_TYPE_UNKNOWN);
+	expect(228, "60", 0, 0, FRAME_TYPE_UNKNOWN);
+	expect(229, "60", 0, LINK_IPV6, FRAME_TYPE_UNKNOWN);
+	expect(229, "45", 0, 0, FRAME_TYPE_UNKNOWN);
 }
 
 static void test_bsd_loopback(void **state UNUSED)
 {
-	expect(0, "02000000 45", 4, LINK_IPV4, PACKET_TYPE_UNKNOWN);
-	expect(0, "00000002 45", 4, LINK_IPV4, PACKET_TYPE_UNKNOWN);
-	expect(0, "18000000", 4, LINK_IPV6, PACKET_TYPE_UNKNOWN);
-	expect(0, "0000001c", 4, LINK_IPV6, PACKET_TYPE_UNKNOWN);
-	expect(0, "1e000000", 4, LINK_IPV6, PACKET_TYPE_UNKNOWN);
-	expect(0, "0a000000", 4, LINK_IPV6, PACKET_TYPE_UNKNOWN);
-	expect(0, "07000000", 4, 0, PACKET_TYPE_UNKNOWN);
-	expect(108, "00000002", 4, LINK_IPV4, PACKET_TYPE_UNKNOWN);
-	expect(108, "02000000", 4, 0, PACKET_TYPE_UNKNOWN);
+	expect(0, "02000000 45", 4, LINK_IPV4, FRAME_TYPE_UNKNOWN);
+	expect(0, "00000002 45", 4, LINK_IPV4, FRAME_TYPE_UNKNOWN);
+	expect(0, "18000000", 4, LINK_IPV6, FRAME_TYPE_UNKNOWN);
+	expect(0, "0000001c", 4, LINK_IPV6, FRAME_TYPE_UNKNOWN);
+	expect(0, "1e000000", 4, LINK_IPV6, FRAME_TYPE_UNKNOWN);
+	expect(0, "0a000000", 4, LINK_IPV6, FRAME_TYPE_UNKNOWN);
+	expect(0, "07000000", 4, 0, FRAME_TYPE_UNKNOWN);
+	expect(108, "00000002", 4, LINK_IPV4, FRAME_TYPE_UNKNOWN);
+	expect(108, "02000000", 4, 0, FRAME_TYPE_UNKNOWN);
 }
 
 static void test_flags_of_the_file_come_first(void **state UNUSED)
 {
-	struct packet p = packet_of(1, "ffffffffffff 020000000001 0800");
+	struct frame p = packet_of(1, "ffffffffffff 020000000001 0800");
 	struct link l;
 
-	p.type = PACKET_TYPE_OUTGOING;
+	p.type = FRAME_TYPE_OUTGOING;
 	assert_int_equal(link_parse(&p, &l), 0);
-	assert_int_equal(l.type, PACKET_TYPE_OUTGOING);
+	assert_int_equal(l.type, FRAME_TYPE_OUTGOING);
 	free((void *)p.bytes);
 }
 
@@ -178,10 +178,10 @@ static void test_cut_frames(void **state UNUSED)
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(whole); i++) {
-		struct packet p = packet_of(whole[i].link, whole[i].hex);
+		struct frame p = packet_of(whole[i].link, whole[i].hex);
 
 		for (uint32_t n = 0; n <= p.length; n++) {
-			struct packet cut = p;
+			struct frame cut = p;
 			struct link l = {.offset = 77};
 			uint8_t *bytes = malloc(n ? n : 1);
 

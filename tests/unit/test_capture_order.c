@@ -19,10 +19,10 @@ struct source {
 	int end;       /* what it says behind the last */
 	int interrupt; /* said before each packet, unless 0 */
 	bool interrupted;
-	uint8_t bytes[PACKET_MAX];
+	uint8_t bytes[FRAME_MAX];
 };
 
-static int give(void *from, struct packet *out)
+static int give(void *from, struct frame *out)
 {
 	struct source *s = from;
 
@@ -34,7 +34,7 @@ static int give(void *from, struct packet *out)
 		return s->end;
 	memcpy(s->bytes, &s->next, sizeof(s->next));
 	s->bytes[s->size - 1] = (uint8_t)s->next;
-	*out = (struct packet){
+	*out = (struct frame){
 		.time_ns = s->times[s->next++],
 		.captured = s->size,
 		.length = s->size,
@@ -46,7 +46,7 @@ static int give(void *from, struct packet *out)
 }
 
 /* Which packet this is: all that it points to must say the same. */
-static unsigned which(const struct packet *p)
+static unsigned which(const struct frame *p)
 {
 	unsigned n;
 
@@ -77,7 +77,7 @@ static struct order *order_of(const int64_t *times, unsigned n, uint32_t size)
 
 static void expect(struct order *o, const unsigned *want, unsigned n)
 {
-	struct packet p;
+	struct frame p;
 
 	for (unsigned i = 0; i < n; i++) {
 		assert_int_equal(order_next(o, &p), 1);
@@ -90,7 +90,7 @@ static void test_order_of_times_and_then_of_arrival(void **state UNUSED)
 	static const int64_t times[] = {50, 20, 50, 40, 20, -7};
 	static const unsigned want[] = {5, 1, 4, 3, 0, 2};
 	_cleanup_order_ struct order *o = order_of(times, ARRAY_SIZE(times), 5);
-	struct packet p;
+	struct frame p;
 
 	expect(o, want, ARRAY_SIZE(want));
 	assert_int_equal(order_next(o, &p), 0);
@@ -103,7 +103,7 @@ static void test_damage_comes_behind_the_packets_before_it(void **state UNUSED)
 	static const int64_t times[] = {2, 1};
 	static const unsigned want[] = {1, 0};
 	_cleanup_order_ struct order *o = order_of(times, 2, 5);
-	struct packet p;
+	struct frame p;
 
 	source.end = -EBADMSG;
 	expect(o, want, 2);
@@ -142,7 +142,7 @@ static void test_interruptions_lose_nothing(void **state UNUSED)
 	for (unsigned i = 0; i < ARRAY_SIZE(interrupts); i++) {
 		_cleanup_order_ struct order *o = order_of(times, 3, 5);
 		unsigned got = 3, asked = 0;
-		struct packet p;
+		struct frame p;
 		int err;
 
 		source.interrupt = interrupts[i];
@@ -161,7 +161,7 @@ static void test_window_of_packets(void **state UNUSED)
 {
 	static int64_t times[3 * ORDER_PACKETS];
 	_cleanup_order_ struct order *o = NULL;
-	struct packet p;
+	struct frame p;
 
 	/* In step but for one that is as late as just can be put right. */
 	for (unsigned i = 0; i < ARRAY_SIZE(times); i++)
@@ -189,7 +189,7 @@ static void test_many_sizes(void **state UNUSED)
 		_cleanup_order_ struct order *o = NULL;
 		unsigned got = 0;
 		int64_t last = -1;
-		struct packet p;
+		struct frame p;
 		bool seen[ARRAY_SIZE(times)] = {false};
 
 		for (unsigned i = 0; i < ARRAY_SIZE(times); i++) {
@@ -201,7 +201,7 @@ static void test_many_sizes(void **state UNUSED)
 			/* At the largest size the window holds 31 packets, and 10 is their
 			 * disorder. */
 			random = random * 1103515245 + 12345;
-			source.size = round == 0 ? 5 : 5 + (random >> 8) % (PACKET_MAX - 5);
+			source.size = round == 0 ? 5 : 5 + (random >> 8) % (FRAME_MAX - 5);
 			if (order_next(o, &p) != 1)
 				break;
 			assert_true(p.time_ns >= last);

@@ -68,7 +68,7 @@ static unsigned blocks_of(int fd, uint32_t type)
 static unsigned packets_of(int fd)
 {
 	_cleanup_reader_ struct reader *r = reader_of(fd);
-	struct packet p;
+	struct frame p;
 	unsigned n = 0;
 	int err;
 
@@ -78,9 +78,9 @@ static unsigned packets_of(int fd)
 	return n;
 }
 
-static struct packet packet_of(uint32_t interface, const char *bytes, const char *comment)
+static struct frame packet_of(uint32_t interface, const char *bytes, const char *comment)
 {
-	return (struct packet){
+	return (struct frame){
 		.interface = interface,
 		.time_ns = START,
 		.bytes = (const uint8_t *)bytes,
@@ -103,7 +103,7 @@ static void test_what_is_written_is_read(void **state UNUSED)
 	_cleanup_close_ int fd = empty_file();
 	_cleanup_reader_ struct reader *r = NULL;
 	struct pcapng *w = writer(fd, &plain);
-	struct packet p = packet_of(0, "a packet", "pid 123 nginx container x");
+	struct frame p = packet_of(0, "a packet", "pid 123 nginx container x");
 
 	assert_int_equal(pcapng_interface(w, TEXT("eth0"), 1, 0), 0);
 	assert_int_equal(pcapng_packet(w, &p), 0);
@@ -120,7 +120,7 @@ static void test_what_is_written_is_read(void **state UNUSED)
 	assert_int_equal(p.length, 8);
 	assert_int_equal(p.interface, 0);
 	assert_int_equal(p.link, 1);
-	assert_int_equal(p.direction, DIRECTION_UNKNOWN);
+	assert_int_equal(p.direction, FRAME_DIRECTION_UNKNOWN);
 	expect_text(p.name, "eth0");
 	expect_text(p.comment, "pid 123 nginx container x");
 	expect_bytes(&p, "a packet");
@@ -137,22 +137,23 @@ static void test_what_is_written_is_read(void **state UNUSED)
 
 static void test_directions_and_types(void **state UNUSED)
 {
-	for (uint8_t type = 0; type <= PACKET_TYPE_OUTGOING; type++) {
+	for (uint8_t type = 0; type <= FRAME_TYPE_OUTGOING; type++) {
 		_cleanup_close_ int fd = empty_file();
 		_cleanup_reader_ struct reader *r = NULL;
 		struct pcapng *w = writer(fd, &plain);
-		struct packet p = packet_of(0, "x", "");
+		struct frame p = packet_of(0, "x", "");
 
 		p.type = type;
-		p.direction = type == PACKET_TYPE_OUTGOING ? DIRECTION_OUT : DIRECTION_IN;
+		p.direction =
+			type == FRAME_TYPE_OUTGOING ? FRAME_DIRECTION_OUT : FRAME_DIRECTION_IN;
 		assert_int_equal(pcapng_interface(w, TEXT("x"), 1, 0), 0);
 		assert_int_equal(pcapng_packet(w, &p), 0);
 		assert_int_equal(pcapng_close(w), 0);
 		r = reader_of(fd);
 		assert_int_equal(reader_next(r, &p), 1);
 		assert_int_equal(p.type, type);
-		assert_int_equal(p.direction,
-				 type == PACKET_TYPE_OUTGOING ? DIRECTION_OUT : DIRECTION_IN);
+		assert_int_equal(p.direction, type == FRAME_TYPE_OUTGOING ? FRAME_DIRECTION_OUT
+									  : FRAME_DIRECTION_IN);
 	}
 }
 
@@ -162,7 +163,7 @@ static void test_comments_are_escaped_and_bounded(void **state UNUSED)
 	_cleanup_reader_ struct reader *r = NULL;
 	struct pcapng *w = writer(fd, &plain);
 	char long_one[PCAPNG_COMMENT_MAX + 100];
-	struct packet p = packet_of(0, "x", "a\x1b[1m\xff\xc3\xa4");
+	struct frame p = packet_of(0, "x", "a\x1b[1m\xff\xc3\xa4");
 
 	memset(long_one, 1, sizeof(long_one));
 	assert_int_equal(pcapng_interface(w, TEXT("x"), 1, 0), 0);
@@ -182,13 +183,13 @@ static void test_what_cannot_be_written(void **state UNUSED)
 {
 	_cleanup_close_ int fd = empty_file();
 	struct pcapng *w = writer(fd, &plain);
-	struct packet p = packet_of(0, "x", "");
+	struct frame p = packet_of(0, "x", "");
 
 	assert_int_equal(pcapng_packet(w, &p), -EINVAL);
 	for (int i = 0; i < PCAPNG_INTERFACES; i++)
 		assert_int_equal(pcapng_interface(w, TEXT("x"), 1, 0), i);
 	assert_int_equal(pcapng_interface(w, TEXT("x"), 1, 0), -ENOSPC);
-	p.captured = PACKET_MAX + 1;
+	p.captured = FRAME_MAX + 1;
 	assert_int_equal(pcapng_packet(w, &p), -EINVAL);
 	pcapng_counts(w, PCAPNG_INTERFACES, 1, 1, START);
 	assert_int_equal(pcapng_close(w), 0);
@@ -198,13 +199,13 @@ static void test_what_cannot_be_written(void **state UNUSED)
 
 static void test_the_file_is_whole_at_any_time(void **state UNUSED)
 {
-	static char big[PACKET_MAX + 1];
+	static char big[FRAME_MAX + 1];
 	_cleanup_close_ int fd = empty_file();
 	struct pcapng *w = writer(fd, &plain);
-	struct packet p;
+	struct frame p;
 
 	assert_int_equal(blocks_of(fd, 0x0a0d0d0a), 1); /* before anything else is known */
-	memset(big, 'b', PACKET_MAX);
+	memset(big, 'b', FRAME_MAX);
 	p = packet_of(0, big, "");
 	assert_int_equal(pcapng_interface(w, TEXT("x"), 1, 0), 0);
 	for (unsigned i = 0; i < 20; i++) {
@@ -273,7 +274,7 @@ static int fill(int fd)
 {
 	char bytes[101] = "";
 	struct pcapng *w = NULL;
-	struct packet p;
+	struct frame p;
 	int err = 0;
 
 	memset(bytes, 'x', 100);
@@ -316,7 +317,7 @@ static int fill_at_once(int fd)
 {
 	char bytes[101] = "";
 	struct pcapng *w = NULL;
-	struct packet p;
+	struct frame p;
 
 	memset(bytes, 'x', 100);
 	p = packet_of(0, bytes, "");
@@ -402,7 +403,7 @@ static int write_many(struct disk *d, unsigned files, unsigned packets)
 	assert_int_equal(pcapng_interface(w, TEXT("y"), 101, 0), 1);
 	pcapng_counts(w, 0, 1, 2, START);
 	for (unsigned i = 0; i < packets && !err; i++) {
-		struct packet p = packet_of(i & 1, bytes, "");
+		struct frame p = packet_of(i & 1, bytes, "");
 
 		p.captured = p.length = (uint32_t)snprintf(bytes, sizeof(bytes), "%u", i);
 		err = pcapng_packet(w, &p);
@@ -415,7 +416,7 @@ static int write_many(struct disk *d, unsigned files, unsigned packets)
 static unsigned complete(int fd, unsigned *next)
 {
 	_cleanup_reader_ struct reader *r = reader_of(fd);
-	struct packet p;
+	struct frame p;
 	unsigned n = 0;
 
 	assert_true(size_of(fd) <= FILE_BYTES);
@@ -505,7 +506,7 @@ static void test_names(void **state UNUSED)
 static void test_a_pipe(void **state UNUSED)
 {
 	struct pcapng *w = NULL;
-	struct packet p = packet_of(0, "x", "");
+	struct frame p = packet_of(0, "x", "");
 	struct reader *r = NULL;
 	int ends[2];
 

@@ -21,7 +21,7 @@ static struct reader *read_file(void)
 
 static void expect_end(struct reader *r)
 {
-	struct packet p;
+	struct frame p;
 
 	assert_int_equal(reader_next(r, &p), 0);
 	assert_int_equal(reader_next(r, &p), 0);
@@ -31,7 +31,7 @@ static void expect_end(struct reader *r)
 /* The one error, which stays, and its text. */
 static void expect_error(struct reader *r, const char *text)
 {
-	struct packet p, before;
+	struct frame p, before;
 
 	memset(&p, 0x5a, sizeof(p));
 	before = p;
@@ -54,7 +54,7 @@ static void test_pcap(void **state UNUSED)
 	for (int kind = 0; kind < 4; kind++) {
 		_cleanup_reader_ struct reader *r = NULL;
 		bool nano = kind & 1;
-		struct packet p;
+		struct frame p;
 
 		fresh(kind & 2);
 		put_pcap(&file, nano ? 0xa1b23c4d : 0xa1b2c3d4, 0xf4000000 | 113);
@@ -67,7 +67,7 @@ static void test_pcap(void **state UNUSED)
 		assert_int_equal(p.length, 99);
 		assert_int_equal(p.link, 113);
 		assert_int_equal(p.interface, 0);
-		assert_int_equal(p.direction, DIRECTION_UNKNOWN);
+		assert_int_equal(p.direction, FRAME_DIRECTION_UNKNOWN);
 		assert_int_equal(p.name.len + p.comment.len, 0);
 		expect_bytes(&p, "abc");
 		assert_int_equal(reader_next(r, &p), 1);
@@ -98,7 +98,7 @@ static void test_pcap_that_is_damaged(void **state UNUSED)
 	put_pcap(&file, 0xa1b2c3d4, 1);
 	put32(&file, 0);
 	put32(&file, 0);
-	put32(&file, PACKET_MAX + 1);
+	put32(&file, FRAME_MAX + 1);
 	put32(&file, 0);
 	damaged("byte 24: a packet of 262145 bytes, more than the 262144 there can be");
 }
@@ -106,24 +106,24 @@ static void test_pcap_that_is_damaged(void **state UNUSED)
 static void test_the_largest_packet(void **state UNUSED)
 {
 	_cleanup_reader_ struct reader *r = NULL;
-	struct packet p;
+	struct frame p;
 
 	fresh(false);
 	put_pcap(&file, 0xa1b2c3d4, 1);
 	for (int i = 0; i < 7; i++) {
 		put32(&file, 1);
 		put32(&file, 0);
-		put32(&file, PACKET_MAX);
-		put32(&file, PACKET_MAX);
-		memset(file.b + file.n, 'a' + i, PACKET_MAX);
-		file.n += PACKET_MAX;
+		put32(&file, FRAME_MAX);
+		put32(&file, FRAME_MAX);
+		memset(file.b + file.n, 'a' + i, FRAME_MAX);
+		file.n += FRAME_MAX;
 	}
 	r = read_file();
 	for (int i = 0; i < 7; i++) {
 		assert_int_equal(reader_next(r, &p), 1);
-		assert_int_equal(p.captured, PACKET_MAX);
+		assert_int_equal(p.captured, FRAME_MAX);
 		assert_int_equal(p.bytes[0], 'a' + i);
-		assert_int_equal(p.bytes[PACKET_MAX - 1], 'a' + i);
+		assert_int_equal(p.bytes[FRAME_MAX - 1], 'a' + i);
 	}
 	expect_end(r);
 }
@@ -132,7 +132,7 @@ static void test_pcapng(void **state UNUSED)
 {
 	for (int swapped = 0; swapped < 2; swapped++) {
 		_cleanup_reader_ struct reader *r = NULL;
-		struct packet p;
+		struct frame p;
 		static const char flags_in[4] = {1 | 3 << 2, 0, 0, 0};
 
 		fresh(false);
@@ -163,8 +163,8 @@ static void test_pcapng(void **state UNUSED)
 		assert_int_equal(p.length, 10);
 		assert_int_equal(p.interface, 1);
 		assert_int_equal(p.link, 276);
-		assert_int_equal(p.direction, DIRECTION_IN);
-		assert_int_equal(p.type, PACKET_TYPE_BROADCAST);
+		assert_int_equal(p.direction, FRAME_DIRECTION_IN);
+		assert_int_equal(p.type, FRAME_TYPE_BROADCAST);
 		assert_int_equal(p.name.len, 0);
 		expect_text(p.comment, "pid 7 nginx");
 		expect_bytes(&p, "abc");
@@ -173,8 +173,8 @@ static void test_pcapng(void **state UNUSED)
 		assert_int_equal(p.length, 6);
 		assert_int_equal(p.interface, 0);
 		assert_int_equal(p.link, 101);
-		assert_int_equal(p.direction, DIRECTION_OUT);
-		assert_int_equal(p.type, PACKET_TYPE_OUTGOING);
+		assert_int_equal(p.direction, FRAME_DIRECTION_OUT);
+		assert_int_equal(p.type, FRAME_TYPE_OUTGOING);
 		expect_text(p.name, "a-name");
 		assert_int_equal(p.comment.len, 0);
 		expect_end(r);
@@ -184,7 +184,7 @@ static void test_pcapng(void **state UNUSED)
 static int64_t time_of(uint8_t resolution, int64_t offset_s, uint64_t units)
 {
 	_cleanup_reader_ struct reader *r = NULL;
-	struct packet p;
+	struct frame p;
 
 	fresh(true);
 	put_section(&file);
@@ -241,7 +241,7 @@ static void test_simple_and_obsolete_packets(void **state UNUSED)
 {
 	_cleanup_reader_ struct reader *r = NULL;
 	char long_one[100];
-	struct packet p;
+	struct frame p;
 
 	fresh(true);
 	put_section(&file);
@@ -387,7 +387,7 @@ static void test_too_many_interfaces_and_long_names(void **state UNUSED)
 {
 	char name[READER_NAME_MAX + 50] = "";
 	_cleanup_reader_ struct reader *r = NULL;
-	struct packet p;
+	struct frame p;
 
 	fresh(false);
 	put_section(&file);
@@ -435,7 +435,7 @@ static void test_cut_at_every_byte(void **state UNUSED)
 		whole = file.n;
 		for (size_t n = 1; n <= whole; n++) {
 			_cleanup_reader_ struct reader *r = read_bytes(file.b, n);
-			struct packet p;
+			struct frame p;
 			int packets = 0, err;
 
 			while ((err = reader_next(r, &p)) > 0)
@@ -456,7 +456,7 @@ static void test_a_slow_pipe(void **state UNUSED)
 	for (int pcapng = 0; pcapng < 2; pcapng++) {
 		_cleanup_reader_ struct reader *r = NULL;
 		int ends[2], packets = 0;
-		struct packet p;
+		struct frame p;
 
 		sample(pcapng);
 		assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
@@ -480,7 +480,7 @@ static void test_a_slow_pipe(void **state UNUSED)
 static void test_blocks_larger_than_the_buffer_are_skipped(void **state UNUSED)
 {
 	_cleanup_reader_ struct reader *r = NULL;
-	struct packet p;
+	struct frame p;
 
 	one_interface();
 	begin(&file, 99);
@@ -497,7 +497,7 @@ static void test_blocks_larger_than_the_buffer_are_skipped(void **state UNUSED)
 static void test_opening(void **state UNUSED)
 {
 	struct reader *r = NULL;
-	struct packet p;
+	struct frame p;
 
 	assert_int_equal(reader_open("/nonexistent/file", &r), -ENOENT);
 	assert_null(r);

@@ -6,28 +6,28 @@
 #include "base/text.h"
 
 /* libpcap's MAXIMUM_SNAPLEN (pcap-int.h): a packet with more bytes is a damaged length. */
-#define PACKET_MAX 262144
+#define FRAME_MAX 262144
 
-enum packet_direction { DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT };
+enum frame_direction { FRAME_DIRECTION_UNKNOWN, FRAME_DIRECTION_IN, FRAME_DIRECTION_OUT };
 
 /* Whom the packet was for, as the kernel tells it (linux/if_packet.h, PACKET_HOST and so on). */
-enum packet_type {
-	PACKET_TYPE_UNKNOWN,
-	PACKET_TYPE_HOST,
-	PACKET_TYPE_BROADCAST,
-	PACKET_TYPE_MULTICAST,
-	PACKET_TYPE_OTHERHOST,
-	PACKET_TYPE_OUTGOING,
+enum frame_type {
+	FRAME_TYPE_UNKNOWN,
+	FRAME_TYPE_HOST,
+	FRAME_TYPE_BROADCAST,
+	FRAME_TYPE_MULTICAST,
+	FRAME_TYPE_OTHERHOST,
+	FRAME_TYPE_OUTGOING,
 };
 
-struct packet {
+struct frame {
 	int64_t time_ns;     /* since the epoch */
-	uint32_t captured;   /* bytes there are, at most PACKET_MAX and at most length */
+	uint32_t captured;   /* bytes there are, at most FRAME_MAX and at most length */
 	uint32_t length;     /* bytes there were */
 	uint32_t interface;  /* its number in its section of the file, from 0 */
 	uint16_t link;       /* LINKTYPE_ number of the tcpdump group's list */
-	uint8_t direction;   /* enum packet_direction */
-	uint8_t type;        /* enum packet_type, where the file's flags say it */
+	uint8_t direction;   /* enum frame_direction */
+	uint8_t type;        /* enum frame_type, where the file's flags say it */
 	struct text name;    /* of the interface; empty: not known */
 	struct text comment; /* the first one */
 	const uint8_t *bytes;
