@@ -9,53 +9,7 @@
  */
 #pragma once
 
-#include "abi/types.h"
-
-#ifdef __bpf__
-#include "kernel/bpf.h"
-
-typedef struct __sk_buff packet_bytes;
-
-/* Global, so that it is verified once, however often it is called. */
-#define PACKET_FUNCTION __noinline
-
-ALWAYS_INLINE u32 packet_length(const packet_bytes *b)
-{
-	return b->len;
-}
-
-ALWAYS_INLINE bool packet_load(packet_bytes *b, u32 at, void *to, const u32 n)
-{
-	return !bpf_skb_load_bytes(b, at, to, n);
-}
-#else
-#include <string.h>
-
-#ifndef ALWAYS_INLINE
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#endif
-
-#define PACKET_FUNCTION static inline
-
-/* length is what was on the wire, captured what is at p: at most as much. */
-typedef struct packet_bytes {
-	const u8 *p;
-	u32 captured, length;
-} packet_bytes;
-
-ALWAYS_INLINE u32 packet_length(const packet_bytes *b)
-{
-	return b->length;
-}
-
-ALWAYS_INLINE bool packet_load(const packet_bytes *b, u32 at, void *to, const u32 n)
-{
-	if (n > b->captured || at > b->captured - n)
-		return false;
-	memcpy(to, b->p + at, n);
-	return true;
-}
-#endif
+#include "kernel/bytes.h"
 
 #define PACKET_ETHERNET   14 /* bytes of an Ethernet header */
 #define PACKET_TAG        4  /* bytes of a VLAN tag, IEEE 802.1Q 9.3 */
@@ -113,12 +67,18 @@ struct packet {
 	u8 flags;     /* enum packet_flag */
 	u8 tcp_flags; /* of a TCP header that was read */
 	u8 pad;
+	u32 seq, ack; /* likewise */
 };
-ABI_SIZE(struct packet, 64);
+ABI_SIZE(struct packet, 72);
 
 ALWAYS_INLINE u16 packet_u16(const u8 *p)
 {
 	return (u16)(p[0] << 8 | p[1]);
+}
+
+ALWAYS_INLINE u32 packet_u32(const u8 *p)
+{
+	return (u32)packet_u16(p) << 16 | packet_u16(p + 2);
 }
 
 /* Reads n bytes (a constant) that must lie before the end; where they do not, says how. */
@@ -165,6 +125,8 @@ ALWAYS_INLINE void packet_tcp(packet_bytes *b, struct packet *p)
 	if (!packet_read(b, p, p->transport, h, sizeof(h)))
 		return;
 	packet_set_ports(p, h);
+	p->seq = packet_u32(h + 4);
+	p->ack = packet_u32(h + 8);
 	p->tcp_flags = h[13];
 	length = (h[12] >> 4) * 4;
 	if (length < sizeof(h))

@@ -3,12 +3,11 @@
  * beside it. Storage goes with the socket, so nothing can be left behind and no table can fill. */
 #pragma once
 
-#include "kernel/ends.bpf.h"
-#include "kernel/http.bpf.h"
-#include "kernel/owner.bpf.h"
-
 #define turn_lock bpf_spin_lock
-#include "kernel/turn.h"
+
+#include "kernel/emit.bpf.h"
+#include "kernel/ends.bpf.h"
+#include "kernel/owner.bpf.h"
 
 _Static_assert(sizeof(struct conn) <= 184, "conn and the kernel's 72 bytes fill a 256-byte object");
 _Static_assert(sizeof(struct heads) <= 440,
@@ -59,7 +58,6 @@ ALWAYS_INLINE void conn_owned(struct conn *c)
 
 u32 marks_used; /* by role, as bits: set by user space with the first mark of such an end */
 const volatile bool ssh_shown;
-const volatile bool heads_shown; /* a column, a filter or -H asks for them */
 
 /* What a record says of the socket itself. */
 struct about {
@@ -117,35 +115,6 @@ ALWAYS_INLINE bool tap_wants_ports(u16 local, u16 remote, u32 bytes)
 	return filter_ports(local, remote);
 }
 
-/* A record with room for `size` bytes of heads, a constant, and the committed ones. */
-ALWAYS_INLINE struct exchange *tap_reserve_size(const struct heads *h, const u32 size)
-{
-	struct exchange *x = ring_reserve(sizeof(*x) + size);
-
-	if (!x)
-		return NULL;
-	x->r.size = sizeof(*x) + size;
-	__builtin_memcpy(x + 1, h->b, size);
-	return x;
-}
-
-/* Reserving wants a constant: n bytes of heads in one of four sizes. */
-ALWAYS_INLINE struct exchange *tap_reserve(const struct heads *h, u32 n)
-{
-	struct exchange *x;
-
-	if (h && n > 256)
-		return tap_reserve_size(h, HEADS_MAX);
-	if (h && n > 128)
-		return tap_reserve_size(h, 256);
-	if (h && n)
-		return tap_reserve_size(h, 128);
-	x = ring_reserve(sizeof(*x));
-	if (x)
-		x->r.size = sizeof(*x);
-	return x;
-}
-
 /* Does anybody want this record? If not, that is counted, unless it is only a snapshot. */
 ALWAYS_INLINE bool tap_wanted(const struct conn *c, u8 end)
 {
@@ -156,66 +125,23 @@ ALWAYS_INLINE bool tap_wanted(const struct conn *c, u8 end)
 	return false;
 }
 
-/* Of the response to a bodiless HTTP request, which is over since the next one has come, only the
- * status line is read. */
-#define STATUS_MAX 64
-
-/* How much of the response's head is told. All of it, unless nobody asked to see it and it is known
- * to say no more: its request was captured whole, so a second one behind it would be seen there,
- * and it is final, not a 1xx before another. */
-ALWAYS_INLINE u32 tap_response_head(const struct ended *e, const struct heads *h)
-{
-	u32 base = e->response_base, n = e->response_head;
-
-	if (base != h->request || base > REQUEST_HEAD_MAX)
-		return 0;
-	if (heads_shown || e->end != END_NEXT || n <= STATUS_MAX || e->request_bytes != base ||
-	    http_method(h->b) != 1 || h->b[base] != 'H' || h->b[base + 9] < '2')
-		return n;
-	return STATUS_MAX;
-}
-
 /* Puts the record of an exchange in the ring. h may be NULL. */
 ALWAYS_INLINE void tap_record(const struct ended *e, const struct heads *h, const struct owner *o,
 			      const struct about *a)
 {
-	u32 request = h ? h->request : 0;
-	u32 response = h ? tap_response_head(e, h) : 0;
-	struct exchange *x = tap_reserve(h, request + response);
+	struct exchange *x = exchange_reserve(e, h);
 
 	if (!x)
 		return;
-	x->r.kind = RECORD_EXCHANGE;
-	x->r.pad = 0;
 	x->cookie = a->cookie;
-	x->request_first_ns = e->request_first_ns;
-	x->request_last_ns = e->request_last_ns;
-	x->response_first_ns = e->response_first_ns;
-	x->response_last_ns = e->response_last_ns;
-	x->read_ns = e->read_ns;
-	x->request_bytes = e->request_bytes;
-	x->response_bytes = e->response_bytes;
 	x->now_ns = a->now;
-	x->number = e->number;
-	x->join_seq = e->join_seq;
-	x->join_ack = e->join_ack;
-	x->connect_us = e->connect_us;
 	x->srtt_us = a->srtt_us;
-	x->retransmits = e->retransmits;
-	x->flags = e->flags;
-	x->role = e->role;
-	x->end = e->end;
-	x->request_head = request;
-	x->response_head = response;
 	x->owner = *o;
 	__builtin_memcpy(x->local, a->ends.local, 16);
 	__builtin_memcpy(x->remote, a->ends.remote, 16);
 	x->local_port = a->ends.local_port;
 	x->remote_port = a->ends.remote_port;
-	x->first_seq = e->first_seq;
-	x->first_ack = e->first_ack;
 	x->loopback = ends_loopback(&a->ends);
-	__builtin_memcpy(x->tail, e->tail, sizeof(x->tail));
 	ring_submit(&x->r);
 }
 

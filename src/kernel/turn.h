@@ -390,3 +390,52 @@ ALWAYS_INLINE bool turn_end(struct conn *c, struct ended *e, u8 end)
 	c->phase = PHASE_IDLE;
 	return true;
 }
+
+/* What an exchange's record says of the exchange itself; the rest of *x stays as it is. */
+ALWAYS_INLINE void turn_tell(const struct ended *e, struct exchange *x)
+{
+	x->request_first_ns = e->request_first_ns;
+	x->request_last_ns = e->request_last_ns;
+	x->response_first_ns = e->response_first_ns;
+	x->response_last_ns = e->response_last_ns;
+	x->read_ns = e->read_ns;
+	x->request_bytes = e->request_bytes;
+	x->response_bytes = e->response_bytes;
+	x->number = e->number;
+	x->join_seq = e->join_seq;
+	x->join_ack = e->join_ack;
+	x->connect_us = e->connect_us;
+	x->retransmits = e->retransmits;
+	x->flags = e->flags;
+	x->role = e->role;
+	x->end = e->end;
+	x->first_seq = e->first_seq;
+	x->first_ack = e->first_ack;
+	__builtin_memcpy(x->tail, e->tail, sizeof(x->tail));
+}
+
+/* Bytes a second that one followed connection may emit, and the most it may save up. */
+#define FOLLOW_RATE_US 16 /* bytes for each microsecond: 16 MB/s */
+#define FOLLOW_BURST   (16u << 20)
+
+/* before: when the connection was last seen, 0: not known. */
+ALWAYS_INLINE void turn_refill(struct conn *c, u64 now, u64 before)
+{
+	u64 more = before ? (now - before) / 1000 * FOLLOW_RATE_US : FOLLOW_BURST;
+
+	c->budget = c->budget + more > FOLLOW_BURST ? FOLLOW_BURST : c->budget + more;
+}
+
+/* The record of payload that is about to be emitted, but for its sizes. */
+ALWAYS_INLINE void turn_payload(const struct conn *c, const struct segment *s, u64 cookie,
+				struct payload *p)
+{
+	__builtin_memset(p, 0, sizeof(*p));
+	p->r.kind = RECORD_PAYLOAD;
+	p->cookie = cookie;
+	p->now_ns = s->now;
+	p->number = c->number - 1;
+	p->seq = s->seq;
+	p->ack = s->ack;
+	p->request = s->request;
+}

@@ -12,6 +12,8 @@
 
 #include "abi/types.h"
 
+#define BYTES_OF_SKB
+
 /* Programs name fields of kernel structs and CO-RE finds their offsets. Here one object is sock,
  * inet_sock and tcp_sock at once, so their trimmed forms are moved apart. */
 #define inet_sport                                                                                 \

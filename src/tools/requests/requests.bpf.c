@@ -182,7 +182,7 @@ ALWAYS_INLINE void segment_data(struct __sk_buff *skb, struct bpf_sock *sk, stru
 		bpf_skb_load_bytes(skb, v->offset + v->len - TAIL_LEN, c->tail, sizeof(c->tail));
 	if ((c->mode & CONN_FOLLOW) && c->phase != PHASE_STREAM &&
 	    (!filters_owner() || c->user & USER_PASS)) {
-		follow_refill(c, s->now, before);
+		turn_refill(c, s->now, before);
 		follow_emit(skb, v->offset, v->len, (u64)v->seq << 32 | v->ack, s->request);
 	}
 }

@@ -3,7 +3,11 @@
  * but whether bytes begin a request decides where an exchange ends. */
 #pragma once
 
-#include "kernel/bpf.h"
+#include "abi/types.h"
+
+#ifndef ALWAYS_INLINE
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#endif
 
 /* Methods as the first four bytes of a segment on a little-endian machine. */
 #define WORD(a, b, c, d) ((u32)(a) | (u32)(b) << 8 | (u32)(c) << 16 | (u32)(d) << 24)
