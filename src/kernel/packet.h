@@ -28,11 +28,14 @@ enum packet_type { /* EtherTypes; below 0x600 the field is a length, IEEE 802.3 
 enum packet_protocol { /* IANA, Assigned Internet Protocol Numbers */
 		       PROTO_HOP_BY_HOP = 0,
 		       PROTO_ICMP = 1,
+		       PROTO_IPV4 = 4,
 		       PROTO_TCP = 6,
 		       PROTO_UDP = 17,
 		       PROTO_DCCP = 33,
+		       PROTO_IPV6 = 41,
 		       PROTO_ROUTING = 43,
 		       PROTO_FRAGMENT = 44,
+		       PROTO_GRE = 47,
 		       PROTO_AH = 51,
 		       PROTO_ICMPV6 = 58,
 		       PROTO_NONE = 59,
@@ -319,6 +322,90 @@ ALWAYS_INLINE void packet_walk_ethernet(packet_bytes *b, u32 at, struct packet *
 	p->tags = tags;
 	if (packet_is_tag(type))
 		p->flags |= PACKET_DEEP;
+}
+
+/* The same, verified once for BPF. Always 0. */
+PACKET_FUNCTION int packet_walk_frame(packet_bytes *b, u32 at, struct packet *p)
+{
+	if (p)
+		packet_walk_ethernet(b, at, p);
+	return 0;
+}
+
+/* ---- tunnels ---- */
+
+#define TYPE_BRIDGED 0x6558 /* an Ethernet frame in GRE: RFC 7637 3.2 */
+#define VXLAN_PORT   4789   /* RFC 7348 5 */
+#define VXLAN_LINUX  8472   /* the default of Linux, older than the RFC */
+
+enum { GRE_CHECKSUM = 0x8000, GRE_ROUTING = 0x4000, GRE_KEY = 0x2000, GRE_SEQUENCE = 0x1000 };
+
+/* What tells the networks inside of tunnels apart; 0 is outside. */
+enum { TUNNEL_IP = 1, TUNNEL_GRE = 2, TUNNEL_VXLAN = 1 << 24 };
+
+/* RFC 2784 2.1, RFC 2890 2; version 0 without routing (RFC 1701). False: not followed. */
+ALWAYS_INLINE bool packet_gre(packet_bytes *b, struct packet *p, u32 *tunnel)
+{
+	u32 at = p->transport + 4, flags, type;
+	u8 h[4], key[4];
+
+	if (!packet_read(b, p, p->transport, h, sizeof(h)))
+		return false;
+	flags = packet_u16(h);
+	type = packet_u16(h + 2);
+	if (flags & (GRE_ROUTING | 7))
+		return false;
+	if (flags & GRE_CHECKSUM)
+		at += 4;
+	*tunnel = TUNNEL_GRE;
+	if (flags & GRE_KEY) {
+		if (!packet_read(b, p, at, key, sizeof(key)))
+			return false;
+		*tunnel = ~packet_u32(key);
+		at += 4;
+	}
+	if (flags & GRE_SEQUENCE)
+		at += 4;
+	if (type == TYPE_BRIDGED)
+		packet_walk_frame(b, at, p);
+	else
+		packet_walk(b, at, type, p);
+	return true;
+}
+
+/* RFC 7348 5: the flag I and 24 bits of network, then an Ethernet frame. */
+ALWAYS_INLINE bool packet_vxlan(packet_bytes *b, struct packet *p, u32 *tunnel)
+{
+	u8 h[8];
+
+	if (!packet_read(b, p, p->payload, h, sizeof(h)) || !(h[0] & 8))
+		return false;
+	*tunnel = TUNNEL_VXLAN | packet_u32(h + 4) >> 8;
+	packet_walk_frame(b, p->payload + sizeof(h), p);
+	return true;
+}
+
+/* Where *p is a tunnel's packet, walks the one inside, and says in which network that is. Tunnels
+ * inside of tunnels are not looked for. */
+ALWAYS_INLINE void packet_inside(packet_bytes *b, struct packet *p, u32 *tunnel)
+{
+	*tunnel = 0;
+	if (!(p->flags & PACKET_PAYLOAD) || p->flags & PACKET_FRAGMENT)
+		return;
+	switch (p->protocol) {
+	case PROTO_IPV4:
+	case PROTO_IPV6:
+		*tunnel = TUNNEL_IP;
+		packet_walk(b, p->transport, p->protocol == PROTO_IPV4 ? TYPE_IPV4 : TYPE_IPV6, p);
+		break;
+	case PROTO_GRE:
+		packet_gre(b, p, tunnel);
+		break;
+	case PROTO_UDP:
+		if (p->destination_port == VXLAN_PORT || p->destination_port == VXLAN_LINUX)
+			packet_vxlan(b, p, tunnel);
+		break;
+	}
 }
 
 /* The protocol that packet_walk_ethernet would find, by one load: nearly every packet is IP without

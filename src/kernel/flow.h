@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * TCP connections as an interface or a capture file sees them: no end of them need be here. Around
+ * the turn engine it finds out who asks, and when a connection begins and ends. It compiles for BPF
+ * and natively: files and the wire run the same code.
+ *
+ * The including file provides flow_emit(), flow_payload() and flow_mark_of().
+ */
+#pragma once
+
+#ifndef turn_lock
+struct turn_lock {
+}; /* nobody else is inside: flow_enter() */
+#endif
+#include "kernel/heads.h"
+#include "kernel/packet.h"
+
+/* Both directions of a connection have the same: of its two ends, a is the lower one. */
+struct flow_key {
+	u64 a[2], b[2]; /* network order, IPv4 as IPv4-mapped */
+	u16 a_port, b_port;
+	u32 tunnel; /* in which network it was seen: 0, or flow_tunnel() */
+};
+ABI_SIZE(struct flow_key, 40);
+
+struct flow {
+	struct flow_key key;
+	u32 turn;    /* odd while a CPU is inside; flow_enter() */
+	u32 skipped; /* segments that were not looked at, as another CPU was inside for too long */
+	u64 cookie;  /* no other flow of the run has it */
+	u32 fin[2];  /* the requester's and the responder's last number, where fins has bit 0 and 1
+		      */
+	u8 b_asks;   /* the requester is b of the key */
+	u8 fins;
+	u8 over; /* both FINs, or a RST: nothing more comes */
+	u8 pad[5];
+	struct conn conn;
+	struct heads heads;
+};
+
+/* What is known of a connection before its first payload and after its end. Apart from flows, so
+ * that a flood of SYNs pushes out no connection that is in use. */
+struct flow_edge {
+	u64 now_ns;
+	u32 next[2]; /* of the requester, of the responder; opening: 0 is not known */
+	u32 connect_us;
+	u8 b_asks;
+	u8 closed;   /* it has ended; else it opens */
+	u8 answered; /* next[1] is known */
+	u8 pad;
+};
+
+/* A segment that comes so long after the end of its connection, with new bytes, is not of it. */
+#define FLOW_LINGER_NS 1000000000ull
+
+/* A RST further than this from the last byte is not of this connection. */
+#define FLOW_RESET_MAX (1 << 20)
+
+struct flow_segment {
+	struct segment s; /* s.seq: of the first byte, behind a SYN */
+	u32 at;           /* of the payload in the packet */
+	u8 flags;         /* of the TCP header */
+	u8 from_b;        /* sent by b of the key */
+	u16 pad;
+};
+
+enum { FLOW_FIN = 1, FLOW_SYN = 2, FLOW_RST = 4, FLOW_PSH = 8, FLOW_ACK = 16 };
+
+/* Puts the record of an exchange out. */
+ALWAYS_INLINE void flow_emit(struct flow *f, const struct ended *e, u64 now);
+/* Puts payload of a followed connection out: len bytes from `from` on. *about is used up. */
+ALWAYS_INLINE void flow_payload(packet_bytes *b, struct flow *f, struct payload *about, u32 from,
+				u32 len);
+/* What user space knows of the connection: enum mark, or 0. */
+ALWAYS_INLINE u32 flow_mark_of(u64 cookie);
+
+ALWAYS_INLINE bool flow_b_is_lower(const struct packet *p)
+{
+	if (p->source[0] != p->destination[0])
+		return p->destination[0] < p->source[0];
+	if (p->source[1] != p->destination[1])
+		return p->destination[1] < p->source[1];
+	return p->destination_port < p->source_port;
+}
+
+/* The key of a TCP segment, and the segment. */
+ALWAYS_INLINE void flow_of(const struct packet *p, u32 tunnel, struct flow_key *key,
+			   struct flow_segment *v)
+{
+	bool swap = flow_b_is_lower(p);
+
+	__builtin_memcpy(key->a, swap ? p->destination : p->source, sizeof(key->a));
+	__builtin_memcpy(key->b, swap ? p->source : p->destination, sizeof(key->b));
+	key->a_port = swap ? p->destination_port : p->source_port;
+	key->b_port = swap ? p->source_port : p->destination_port;
+	key->tunnel = tunnel;
+	__builtin_memset(v, 0, sizeof(*v));
+	v->from_b = swap;
+	v->flags = p->tcp_flags;
+	v->s.seq = p->seq + !!(p->tcp_flags & FLOW_SYN);
+	v->s.ack = p->ack;
+	v->s.len = p->payload_length;
+	v->at = p->payload;
+}
+
+/* ---- before the first payload, and after the end ---- */
+
+/* A SYN or SYN-ACK without payload. *e: what was known (zero: nothing); it is brought up to date.
+ */
+ALWAYS_INLINE void flow_opens(struct flow_edge *e, const struct flow_segment *v, u64 now)
+{
+	if (v->flags & FLOW_ACK) {
+		if (!e->next[0] || e->closed || e->answered || e->b_asks == v->from_b) {
+			if (e->answered && !e->closed && e->next[1] == v->s.seq)
+				return; /* sent again */
+			e->connect_us = 0;
+		} else {
+			e->connect_us = (now - e->now_ns) / 1000;
+		}
+		e->b_asks = !v->from_b;
+		e->next[0] = v->s.ack;
+		e->next[1] = v->s.seq;
+		e->answered = 1;
+	} else {
+		if (!e->closed && e->next[0] == v->s.seq && e->b_asks == v->from_b)
+			return; /* sent again: the first one counts */
+		e->b_asks = v->from_b;
+		e->next[0] = v->s.seq;
+		e->next[1] = 0;
+		e->answered = 0;
+		e->connect_us = 0;
+	}
+	e->closed = 0;
+	e->now_ns = now;
+}
+
+/* Data without a flow: does it belong to the connection that ended? */
+ALWAYS_INLINE bool flow_is_late(const struct flow_edge *e, const struct flow_segment *v, u64 now)
+{
+	u32 d = v->from_b != e->b_asks;
+
+	if (!e->closed || v->flags & FLOW_SYN)
+		return false;
+	return (s32)(v->s.seq + v->s.len - e->next[d]) <= 0 || now - e->now_ns < FLOW_LINGER_NS;
+}
+
+/* Who asks, of a connection whose SYN was not seen: what the bytes say, else the lower port is the
+ * server's. */
+ALWAYS_INLINE bool flow_guess(packet_bytes *b, const struct flow_key *key,
+			      const struct flow_segment *v)
+{
+	u8 start[5];
+
+	if (v->s.len >= sizeof(start) && packet_load(b, v->at, start, sizeof(start))) {
+		if (http_method(start))
+			return v->from_b;
+		if (!__builtin_memcmp(start, "HTTP/", 5))
+			return !v->from_b;
+	}
+	return key->a_port <= key->b_port;
+}
+
+/* A new flow, zeroed, for its first payload; e: what is known of its opening, or NULL. */
+ALWAYS_INLINE void flow_start(packet_bytes *b, struct flow *f, const struct flow_key *key,
+			      const struct flow_edge *e, const struct flow_segment *v)
+{
+	struct conn *c = &f->conn;
+
+	f->key = *key;
+	c->role = ROLE_RESPONDER;
+	if (e && !e->closed) {
+		f->b_asks = e->b_asks;
+		c->connect_us = e->connect_us;
+		c->next[0] = e->next[0];
+		c->next[1] = e->answered ? e->next[1] : v->s.ack;
+		c->first_seq = c->next[0];
+		c->first_ack = c->next[1];
+		c->mode = CONN_SEQ;
+		return;
+	}
+	if (v->flags & FLOW_SYN) { /* Fast Open: it speaks on its SYN */
+		f->b_asks = v->flags & FLOW_ACK ? !v->from_b : v->from_b;
+		return;
+	}
+	f->b_asks = flow_guess(b, key, v);
+	c->mode = CONN_MIDWAY;
+}
+
+/* ---- segments of a flow ---- */
+
+ALWAYS_INLINE void flow_end(struct flow *f, u8 why, u64 now)
+{
+	struct ended e;
+
+	if (turn_end(&f->conn, &e, why))
+		flow_emit(f, &e, now);
+}
+
+/* Of an HTTP connection, crossed bytes that begin a request are pipelined, and followed from here
+ * on; others are the rest of an upload. */
+ALWAYS_INLINE bool flow_crossed_request(packet_bytes *b, struct conn *c,
+					const struct flow_segment *v)
+{
+	u8 start[4];
+
+	if (!(c->mode & CONN_HTTP) || !packet_load(b, v->at, start, sizeof(start)) ||
+	    !http_method(start))
+		return false;
+	c->mode |= CONN_FOLLOW;
+	c->budget = FOLLOW_BURST;
+	return true;
+}
+
+ALWAYS_INLINE void flow_mark(struct flow *f)
+{
+	u32 mark = flow_mark_of(f->cookie);
+
+	if (mark == MARK_FOLLOW)
+		f->conn.mode |= CONN_FOLLOW;
+	if (mark == MARK_STREAM)
+		turn_stream(&f->conn);
+}
+
+ALWAYS_INLINE void flow_hole(struct flow *f, u32 length, u32 from, u32 to)
+{
+	struct conn *c = &f->conn;
+
+	if (heads_hole(&f->heads, c->mode & CONN_HOLE, length, from, to))
+		c->mode |= CONN_HOLE;
+	else
+		c->mode &= ~CONN_HOLE;
+}
+
+ALWAYS_INLINE void flow_request_head(packet_bytes *b, struct flow *f, u32 from, u32 n, u32 offset)
+{
+	struct heads *h = &f->heads;
+	u32 to = 0;
+
+	if (offset)
+		n = heads_piece(b, &f->conn, h, from, n, offset, false, &to);
+	else
+		n = heads_request(b, &f->conn, h, from, n);
+	if (!n)
+		return;
+	flow_hole(f, h->request, to, to + n);
+	if (offset + n > h->request)
+		h->request = offset + n;
+}
+
+ALWAYS_INLINE void flow_response_head(packet_bytes *b, struct flow *f, u32 from, u32 n, u32 offset)
+{
+	struct conn *c = &f->conn;
+	u32 base = c->response_base, to = base;
+
+	if (offset)
+		n = heads_piece(b, c, &f->heads, from, n, offset, true, &to);
+	else
+		n = heads_response(b, c, &f->heads, from, n);
+	if (!n)
+		return;
+	flow_hole(f, base + c->response_head, to, to + n);
+	if (offset + n > c->response_head)
+		c->response_head = offset + n;
+}
+
+/* What of the segment the heads want: t as turn_data() says. Not static for BPF: verified once. */
+PACKET_FUNCTION int flow_heads(packet_bytes *b, struct flow *f, const struct head_take *t,
+			       const struct flow_segment *v)
+{
+	u32 from, n, captured = packet_captured(b);
+
+	if (!f || !t || !v)
+		return 0;
+	if (t->what & TAKE_START)
+		f->heads.request = 0;
+	from = v->at + t->skip;
+	n = v->s.len - t->skip;
+	if (from >= captured)
+		return 0;
+	n = n > captured - from ? captured - from : n;
+	if (t->what & TAKE_REQUEST)
+		flow_request_head(b, f, from, n, t->offset);
+	else
+		flow_response_head(b, f, from, n, t->offset);
+	if (t->what & TAKE_START && t->what & TAKE_REQUEST && v->s.len != f->conn.single_len)
+		heads_look(&f->conn, &f->heads, v->s.len - t->skip);
+	return 0;
+}
+
+PACKET_FUNCTION int flow_follow(packet_bytes *b, struct flow *f, const struct flow_segment *v)
+{
+	struct payload about;
+
+	if (!f || !v)
+		return 0;
+	turn_payload(&f->conn, &v->s, f->cookie, &about);
+	flow_payload(b, f, &about, v->at, v->s.len);
+	return 0;
+}
+
+/* Ends the exchange before the segment where it does, and takes it into the state. */
+ALWAYS_INLINE void flow_data(packet_bytes *b, struct flow *f, const struct flow_segment *v)
+{
+	const struct segment *s = &v->s;
+	struct conn *c = &f->conn;
+	u64 before = turn_last_ns(c);
+	struct head_take t = {};
+
+	if (turn_flips(c, s)) {
+		bool crosses = turn_crosses(c, s);
+
+		if (turn_ends(c, s, crosses) || (crosses && flow_crossed_request(b, c, v)))
+			flow_end(f, END_NEXT, s->now);
+	}
+	turn_data(c, s, &t);
+	if (f->skipped) {
+		f->skipped = 0;
+		c->flags |= EX_GAP;
+	}
+	if (t.what == (TAKE_START | TAKE_REQUEST))
+		flow_mark(f);
+	if (t.what)
+		flow_heads(b, f, &t, v);
+	if (!s->request && c->response_bytes > RESPONSE_HEAD_MAX && s->len >= TAIL_LEN &&
+	    v->flags & FLOW_PSH)
+		packet_load(b, v->at + s->len - TAIL_LEN, c->tail, sizeof(c->tail));
+	if (c->mode & CONN_FOLLOW && c->phase != PHASE_STREAM) {
+		turn_refill(c, s->now, before);
+		flow_follow(b, f, v);
+	}
+}
+
+/* Has all of a direction come, up to its FIN? */
+ALWAYS_INLINE bool flow_done(const struct flow *f, u32 d)
+{
+	return f->fins & (1u << d) && (s32)(f->conn.next[d] - f->fin[d]) >= 0;
+}
+
+/* FIN and RST, and what comes late up to a FIN. */
+ALWAYS_INLINE void flow_ends(struct flow *f, const struct flow_segment *v)
+{
+	struct conn *c = &f->conn;
+	u32 d = !v->s.request, end = v->s.seq + v->s.len;
+	s32 far = v->s.seq - c->next[d];
+
+	if (v->flags & FLOW_RST) {
+		if (far < -FLOW_RESET_MAX || far > FLOW_RESET_MAX)
+			return;
+		c->flags |= EX_RESET;
+		f->over = 1;
+	} else if (v->flags & FLOW_FIN) {
+		c->flags |= d ? EX_RSP_FIN : EX_REQ_FIN;
+		f->fins |= 1u << d;
+		f->fin[d] = end;
+	}
+	if (d && flow_done(f, 1))
+		flow_end(f, END_FIN, v->s.now);
+	if (flow_done(f, 0) && flow_done(f, 1))
+		f->over = 1;
+	if (f->over)
+		flow_end(f, END_CLOSE, v->s.now);
+}
+
+/* Takes a segment with payload, FIN or RST, whose v->s.now is set, into its flow. f->over: it was
+ * the last one. Always 0. */
+PACKET_FUNCTION int flow_take(packet_bytes *b, struct flow *f, struct flow_segment *v)
+{
+	if (!f || !v || f->over)
+		return 0;
+	v->s.request = v->from_b == f->b_asks;
+	if (v->s.len)
+		flow_data(b, f, v);
+	if (v->flags & (FLOW_FIN | FLOW_RST) || f->fins)
+		flow_ends(f, v);
+	return 0;
+}
+
+/* A SYN or SYN-ACK of a flow that is there. False: it starts another connection. */
+ALWAYS_INLINE bool flow_syn(struct flow *f, const struct flow_segment *v)
+{
+	struct conn *c = &f->conn;
+
+	if (v->from_b == f->b_asks)
+		return v->s.seq == c->first_seq;
+	if (!c->first_ack && v->flags & FLOW_ACK) { /* Fast Open: its numbers are known now */
+		c->next[1] = v->s.seq;
+		c->first_ack = v->s.seq;
+	}
+	return v->s.seq == c->first_ack;
+}
+
+/* The state after the end. */
+ALWAYS_INLINE void flow_closed(const struct flow *f, struct flow_edge *e, u64 now)
+{
+	__builtin_memset(e, 0, sizeof(*e));
+	e->now_ns = now;
+	e->next[0] = f->conn.next[0];
+	e->next[1] = f->conn.next[1];
+	e->b_asks = f->b_asks;
+	e->closed = 1;
+}
+
+/* A record's fields that the engine's copy does not have. Joins with nothing: there is one view of
+ * the call. Told as the responder's end, whose address is the local one. */
+ALWAYS_INLINE void flow_tell(const struct flow *f, struct exchange *x, u64 now)
+{
+	const struct flow_key *k = &f->key;
+
+	x->cookie = f->cookie;
+	x->now_ns = now;
+	x->srtt_us = 0;
+	x->join_seq = 0;
+	x->join_ack = 0;
+	x->first_seq = 0;
+	x->first_ack = 0;
+	x->loopback = 0;
+	__builtin_memset(&x->owner, 0, sizeof(x->owner));
+	__builtin_memcpy(x->local, f->b_asks ? k->a : k->b, 16);
+	__builtin_memcpy(x->remote, f->b_asks ? k->b : k->a, 16);
+	x->local_port = f->b_asks ? k->a_port : k->b_port;
+	x->remote_port = f->b_asks ? k->b_port : k->a_port;
+}
