@@ -11,6 +11,9 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "loader/wire_filter.h"
+
+const char *const wire_directions[] = {"both", "out", "in", NULL};
 
 static int no_interface(struct session *s, const char *name)
 {
@@ -87,8 +90,8 @@ int wire_link_header(struct session *s, const struct wire_interface *i)
 }
 
 /* The filter is in place before the socket is bound, so that no packet is queued. */
-static int watch(struct session *s, const struct wire_interface *i, int fd, int program,
-		 bool incoming)
+static int bind_to(struct session *s, const struct wire_interface *i, int fd, int program,
+		   bool incoming)
 {
 	struct sockaddr_ll address = {.sll_family = AF_PACKET,
 				      .sll_protocol = htons(ETH_P_ALL),
@@ -107,16 +110,72 @@ static int watch(struct session *s, const struct wire_interface *i, int fd, int 
 	return 0;
 }
 
-int wire_open(struct session *s, const struct wire_interface *i, int program, bool incoming)
+static int watch_one(struct session *s, const struct wire_interface *i, const struct wire_tap *t,
+		     const struct wire_filter *filter, int program)
 {
-	int r, fd = packet_socket(s);
+	/* The kernel side decides it, too; here it also saves the work. On loopback each packet
+	 * goes out and comes in: one of the two is enough. */
+	bool incoming =
+		t->direction == DIRECTION_IN || (i->loopback && t->direction != DIRECTION_OUT);
+	int r, fd;
 
+	if (filter->expression)
+		program = wire_filter_load(s, i, filter, program);
+	if (program < 0)
+		return program;
+	fd = packet_socket(s);
 	if (fd < 0)
 		return fd;
 	r = session_own_fd(s, fd);
 	if (r)
 		return session_fail(s, r, "too many interfaces to watch");
-	return watch(s, i, fd, program, incoming);
+	return bind_to(s, i, fd, program, incoming);
+}
+
+/* Every interface there is to watch, each once: how many, or -errno, said. */
+static int find_all(struct session *s, const struct opt_list *names, struct wire_interface *found)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MAX(names->n, 1); i++) {
+		int r = wire_find(s, names->n ? names->v[i] : NULL, &found[n]);
+		bool again = false;
+
+		if (r)
+			return r;
+		for (unsigned k = 0; k < n; k++)
+			again |= found[k].index == found[n].index;
+		n += !again;
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (!found[i].index) { /* every interface: the others are among them */
+			found[0] = found[i];
+			return 1;
+		}
+	return (int)n;
+}
+
+int wire_watch(struct session *s, const struct wire_tap *t, int program)
+{
+	struct wire_interface found[OPT_LIST_MAX];
+	_cleanup_free_ char *expression = NULL;
+	struct wire_filter filter = {.dump = t->dump_filter};
+	int n, r = 0;
+
+	if (t->dump_filter && !t->n_words)
+		return session_fail(s, -EINVAL, "--dump-filter wants a filter");
+	if (t->n_words) {
+		expression = wire_expression(t->words, t->n_words);
+		if (!expression)
+			return session_fail(s, -ENOMEM, "no memory");
+		filter.expression = expression;
+	}
+	n = find_all(s, t->interfaces, found);
+	if (n < 0)
+		return n;
+	for (int i = 0; !r && i < n; i++)
+		r = watch_one(s, &found[i], t, &filter, program);
+	return r;
 }
 
 int wire_refuse_owner(struct session *s)

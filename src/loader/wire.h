@@ -5,6 +5,7 @@
 
 #include <net/if.h>
 
+#include "abi/wire.h"
 #include "loader/session.h"
 
 struct wire_interface {
@@ -21,12 +22,24 @@ int wire_find(struct session *s, const char *name, struct wire_interface *out);
 /* Bytes in front of the IP header, or -EPROTONOSUPPORT, said: neither Ethernet nor bare IP. */
 int wire_link_header(struct session *s, const struct wire_interface *i);
 
+/* What to watch, as the options of a tool and its operands say. */
+struct wire_tap {
+	const struct opt_list *interfaces; /* names, borrowed; none of them, or "any": every one */
+	uint64_t direction;                /* enum wire_direction */
+	char *const *words;                /* of a filter expression: n_words, borrowed; 0: none */
+	unsigned n_words;
+	bool dump_filter; /* print what the filter becomes, and end with -ECANCELED */
+};
+
+extern const char *const wire_directions[]; /* words of an option, by enum wire_direction */
+
 /*
- * From here on program (a socket filter that returns 0, borrowed) sees what passes; its packets
- * begin at the link layer. incoming: only what comes in. The socket is the session's, and goes with
- * it. 0 or -errno, said.
+ * From here on program (a loaded socket filter that returns 0, borrowed) sees what passes; its
+ * packets begin at the link layer. With a filter it is called by another that sees them first. An
+ * interface that is named twice is watched once. The sockets are the session's, and go with it.
+ * 0 or -errno, said.
  */
-int wire_open(struct session *s, const struct wire_interface *i, int program, bool incoming);
+int wire_watch(struct session *s, const struct wire_tap *t, int program);
 
 /* --pid, --comm and --container where a packet cannot tell: 0 when none was given, else -EINVAL,
  * said. */

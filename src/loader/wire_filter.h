@@ -6,8 +6,8 @@
 #include "loader/wire.h"
 
 struct wire_filter {
-	const char *expression;
-	bool dump; /* print both programs, and end with -ECANCELED */
+	const char *expression; /* NULL: none */
+	bool dump;              /* print both programs, and end with -ECANCELED */
 };
 
 /* The words of a command line, joined by spaces: owned by the caller; NULL is no memory. */

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* count: packets and bytes on interfaces, counted in the kernel and printed at intervals.
  * Nothing is copied to user space but the sums, so it keeps up with any traffic. */
-#include <stdio.h>
-#include <sys/stat.h>
-
 #include "base/clock.h"
-#include "loader/feature.h"
-#include "loader/wire_filter.h"
+#include "loader/wire.h"
+#include "loader/wire_owner.h"
 #include "tools/count/state.h"
 
 #define INTERVAL_MAX 86400
@@ -28,13 +25,8 @@ static int parse_operands(struct count *c)
 	if (at == 2 && !numbers[1])
 		return session_fail(c->session, -EINVAL,
 				    "the count '0' is not possible, give 1 or more intervals");
-	if (c->conf->dump_filter && at == n)
-		return session_fail(c->session, -EINVAL, "--dump-filter wants a filter");
-	if (at < n) {
-		c->expression = wire_expression(words + at, n - at);
-		if (!c->expression)
-			return session_fail(c->session, -ENOMEM, "no memory");
-	}
+	c->words = words + at;
+	c->n_words = n - at;
 	c->wanted = numbers[1];
 	session_set_tick(c->session, (unsigned)numbers[0] * 1000);
 	return 0;
@@ -42,42 +34,10 @@ static int parse_operands(struct count *c)
 
 /* ---- the kernel side ---- */
 
-/* By process: the hooks that this kernel has. Without the first, who only sends is found by the
- * iterator while the socket is open. */
-static const struct rung ladder_owner_send[] = {
-	{"owner_send", "tp_btf/sock_send_length", NULL},
-	{NULL, NULL, NULL},
-};
-
-static int choose_programs(struct count *c)
-{
-	struct count_bpf *k = c->kernel;
-	struct stat st;
-
-	/* Sums come by maps. */
-	(void)bpf_map__set_autocreate(k->maps.ring, false);
-	if (c->conf->by != BY_PROCESS) {
-		bpf_program__set_autoload(k->progs.owner_send, false);
-		bpf_program__set_autoload(k->progs.owner_read, false);
-		bpf_program__set_autoload(k->progs.owner_state, false);
-		bpf_program__set_autoload(k->progs.owner_files, false);
-		(void)bpf_map__set_autocreate(k->maps.owners, false);
-		(void)bpf_map__set_autocreate(k->maps.connecting, false);
-		return 0;
-	}
-	if (stat("/proc/self/ns/net", &st))
-		return session_fail(c->session, -errno,
-				    "cannot tell the network namespace: /proc/self/ns/net: %s",
-				    strerror(errno));
-	k->rodata->network_namespace = (uint32_t)st.st_ino;
-	(void)session_choose(c->session, k->obj, ladder_owner_send);
-	return 0;
-}
-
 static int load(struct count *c)
 {
 	struct count_bpf *k = count_bpf__open();
-	int r;
+	int r = 0;
 
 	if (!k)
 		return session_fail(c->session, -errno, "cannot open the BPF object: %s",
@@ -85,8 +45,12 @@ static int load(struct count *c)
 	c->kernel = k;
 	k->rodata->filter = *session_filter(c->session);
 	k->rodata->by = (uint32_t)c->conf->by;
-	k->rodata->direction = (uint32_t)c->conf->direction;
-	r = choose_programs(c);
+	k->rodata->wire_direction = (uint32_t)c->conf->direction;
+	(void)bpf_map__set_autocreate(k->maps.ring, false); /* sums come by maps */
+	if (c->conf->by != BY_PROCESS)
+		wire_owners_disable(k->obj);
+	else
+		r = wire_owners_prepare(c->session, k->obj, &k->rodata->network_namespace);
 	if (r) {
 		count_bpf__destroy(k);
 		return r;
@@ -95,42 +59,17 @@ static int load(struct count *c)
 	return r ? r : session_attach(c->session);
 }
 
-static int watch_one(struct count *c, const struct wire_interface *i)
-{
-	bool in = c->conf->direction == DIRECTION_IN ||
-		  (i->loopback && c->conf->direction != DIRECTION_OUT);
-	struct wire_filter filter = {c->expression, c->conf->dump_filter};
-	int program = bpf_program__fd(c->kernel->progs.count_filter);
-
-	if (c->expression)
-		program = wire_filter_load(c->session, i, &filter, program);
-	return program < 0 ? program : wire_open(c->session, i, program, in);
-}
-
-/* An interface that is named twice is counted once. */
 static int watch(struct count *c)
 {
-	const struct opt_list *names = &c->conf->interfaces;
-	struct wire_interface found[OPT_LIST_MAX + 1];
-	unsigned n = MAX(names->n, 1);
-	int r = 0;
+	struct wire_tap tap = {
+		.interfaces = &c->conf->interfaces,
+		.direction = c->conf->direction,
+		.words = c->words,
+		.n_words = c->n_words,
+		.dump_filter = c->conf->dump_filter,
+	};
 
-	for (unsigned i = 0; !r && i < n; i++)
-		r = wire_find(c->session, i < names->n ? names->v[i] : NULL, &found[i]);
-	for (unsigned i = 0; !r && i < n; i++)
-		if (!found[i].index) { /* every interface: the others are among them */
-			found[0] = found[i];
-			n = 1;
-		}
-	for (unsigned i = 0; !r && i < n; i++) {
-		bool again = false;
-
-		for (unsigned k = 0; k < i; k++)
-			again |= found[k].index == found[i].index;
-		if (!again)
-			r = watch_one(c, &found[i]);
-	}
-	return r;
+	return wire_watch(c->session, &tap, bpf_program__fd(c->kernel->progs.count_filter));
 }
 
 /* ---- the run ---- */
@@ -204,13 +143,11 @@ static void count_close(struct session *s)
 	flows_free(c);
 	lines_free(c);
 	sums_close(c);
-	free(c->expression);
 	free(c);
 }
 
 static const char *const by_words[] = {"protocol", "host",    "port", "connection",
 				       "size",     "process", NULL};
-static const char *const direction_words[] = {"both", "out", "in", NULL};
 
 static const struct opt opts[] = {
 	{'i', "interface", "IF", OPT_LIST, 0, offsetof(struct count_conf, interfaces),
@@ -218,7 +155,7 @@ static const struct opt opts[] = {
 	{0, "by", NULL, OPT_CHOICE, 0, offsetof(struct count_conf, by), .choices = by_words,
 	 .help = "what a row is"},
 	{0, "direction", NULL, OPT_CHOICE, 0, offsetof(struct count_conf, direction),
-	 .choices = direction_words, .help = "only what goes out, or only what comes in"},
+	 .choices = wire_directions, .help = "only what goes out, or only what comes in"},
 	{0, "dump-filter", NULL, OPT_FLAG, 0, offsetof(struct count_conf, dump_filter),
 	 .help = "print the programs that the filter becomes, and end"},
 	{0},

@@ -4,10 +4,9 @@
 #pragma once
 
 #include "abi/record.h"
+#include "abi/wire.h"
 
 enum count_by { BY_PROTOCOL, BY_HOST, BY_PORT, BY_CONNECTION, BY_SIZE, BY_PROCESS };
-
-enum count_direction { DIRECTION_BOTH, DIRECTION_OUT, DIRECTION_IN };
 
 /* What of a key is known. */
 enum count_known {
@@ -35,13 +34,3 @@ struct count_sum {
 /* Sums by IP protocol are an array, and behind them stands what found no room in the hash. */
 #define COUNT_NO_ROOM  256
 #define COUNT_PROTOCOL 257
-
-/* A socket, as the packets that it sends and gets name it. Remote is 0 for one that is not
- * connected, local is 0 for one that is bound to no address. */
-struct count_socket {
-	u64 local[2], remote[2];
-	u16 local_port, remote_port;
-	u16 protocol;
-	u16 pad;
-};
-ABI_SIZE(struct count_socket, 40);

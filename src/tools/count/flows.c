@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* By process: the kernel counts by connection, and whose a connection is, is found out afterwards.
  * So its first packets, which go before any hook can tell, count for their process too. */
-#include <bpf/bpf.h>
-#include <sys/stat.h>
-
+#include "loader/wire_owner.h"
 #include "tools/count/state.h"
 
 struct flow {
@@ -17,45 +15,15 @@ struct flow {
 
 struct flows {
 	struct flow *all; /* by key */
-	struct local_addresses local;
-	int files_fd; /* of the link of owner_files */
+	struct wire_owners *owners;
 };
-
-/* Every open socket of this namespace into the kernel's table of owners. */
-static int read_files(const struct flows *f)
-{
-	_cleanup_close_ int fd = bpf_iter_create(f->files_fd);
-	char text[64];
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	do
-		n = read(fd, text, sizeof(text));
-	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-	return n < 0 ? -errno : 0;
-}
 
 int flows_open(struct count *c)
 {
-	struct bpf_link *link = bpf_program__attach_iter(c->kernel->progs.owner_files, NULL);
-	int r;
-
-	if (!link)
-		return session_fail(c->session, -errno,
-				    "cannot attach the iterator over open files (%s): run 'tapline "
-				    "doctor'",
-				    strerror(errno));
 	c->flows = calloc(1, sizeof(*c->flows));
-	if (!c->flows) {
-		bpf_link__destroy(link);
+	if (!c->flows)
 		return -ENOMEM;
-	}
-	c->flows->files_fd = bpf_link__fd(link);
-	r = session_own_link(c->session, link);
-	if (!r)
-		r = read_files(c->flows);
-	return r ? session_fail(c->session, r, "cannot read the open files: %s", strerror(-r)) : 0;
+	return wire_owners_open(c->session, c->kernel->obj, &c->flows->owners);
 }
 
 int flows_add(struct count *c, const struct count_key *key, const struct count_sum *sum)
@@ -75,40 +43,19 @@ int flows_add(struct count *c, const struct count_key *key, const struct count_s
 	return 0;
 }
 
-static bool find(struct count *c, const struct count_socket *socket, struct flow *f, bool exact)
-{
-	int map = bpf_map__fd(c->kernel->maps.owners);
-
-	if (bpf_map_lookup_elem(map, socket, &f->owner))
-		return false;
-	f->exact = exact;
-	return true;
-}
-
-/* The connection's own socket; else one that takes what comes to its address and port; else one
- * that takes what comes to its port at any address of this host. */
 static void find_owner(struct count *c, struct flow *f)
 {
 	const struct count_key *k = &f->key;
 	bool client = k->known & KEY_CLIENT;
-	struct count_socket socket = {
+	struct wire_socket socket = {
 		.local_port = client ? k->client_port : k->server_port,
 		.remote_port = client ? k->server_port : k->client_port,
 		.protocol = k->protocol,
 	};
-	struct addr local;
 
 	memcpy(socket.local, client ? k->client : k->server, sizeof(socket.local));
 	memcpy(socket.remote, client ? k->server : k->client, sizeof(socket.remote));
-	memcpy(&local, socket.local, sizeof(local));
-	if (find(c, &socket, f, true))
-		return;
-	memset(socket.remote, 0, sizeof(socket.remote));
-	socket.remote_port = 0;
-	if (find(c, &socket, f, false) || !local_address_is(&c->flows->local, &local))
-		return;
-	memset(socket.local, 0, sizeof(socket.local));
-	(void)find(c, &socket, f, false);
+	(void)wire_owners_find(c->flows->owners, &socket, &f->owner, &f->exact);
 }
 
 /* Returns how many changed ones have no owner. */
@@ -130,10 +77,10 @@ static size_t find_owners(struct count *c)
 int flows_to_lines(struct count *c)
 {
 	struct flow *f, *next;
-	int r = local_addresses_read(&c->flows->local);
+	int r = wire_owners_addresses(c->flows->owners);
 
 	if (!r && find_owners(c)) {
-		r = read_files(c->flows);
+		r = wire_owners_refresh(c->flows->owners);
 		(void)find_owners(c);
 	}
 	HASH_ITER(hh, c->flows->all, f, next)
@@ -158,7 +105,7 @@ void flows_free(struct count *c)
 		HASH_DEL(c->flows->all, f);
 		free(f);
 	}
-	local_addresses_free(&c->flows->local);
+	wire_owners_free(c->flows->owners);
 	free(c->flows);
 	c->flows = NULL;
 }

@@ -10,7 +10,6 @@ extern uint64_t count_seed; /* of this run: strangers choose the keys */
 #include <uthash.h>
 
 #include "count.skel.h"
-#include "host/local_address.h"
 #include "loader/session.h"
 #include "tools/count/count.h"
 
@@ -38,7 +37,8 @@ struct count {
 	uint64_t printed_ns;     /* CLOCK_MONOTONIC, of the last block; 0: none yet */
 	uint64_t blocks, wanted; /* wanted 0: until told */
 	bool done;
-	char *expression; /* of the filter, or NULL */
+	char *const *words; /* of the filter: n_words of argv */
+	unsigned n_words;
 	/* One sum for each CPU that there may be, and many of them for reading in batches. */
 	int cpus;
 	struct count_key *keys;

@@ -3,7 +3,7 @@
  * It sees what passes by, forwarded traffic too, where `requests` sees the sockets of this host. */
 #include "tools/packets/packets.h"
 
-#include "loader/wire_filter.h"
+#include "loader/wire.h"
 #include "packets.skel.h"
 
 struct packets_conf {
@@ -90,26 +90,16 @@ static const struct record_handler records[] = {{sizeof(struct packets_segment),
 
 /* ---- the run ---- */
 
-/* With a filter, in front of the program that is loaded. */
-static int watch(struct session *s, const struct wire_interface *i, bool dump_filter, int program)
+static int watch(struct session *s, const struct packets_conf *conf, int program)
 {
-	unsigned n;
-	char *const *words = session_operands(s, &n);
-	_cleanup_free_ char *expression = n ? wire_expression(words, n) : NULL;
-	struct wire_filter filter = {expression, dump_filter};
+	struct opt_list interfaces = {.v = {conf->interface}, .n = 1};
+	struct wire_tap tap = {.interfaces = &interfaces, .dump_filter = conf->dump_filter};
 
-	if (n && !expression)
-		return session_fail(s, -ENOMEM, "no memory");
-	if (n)
-		program = wire_filter_load(s, i, &filter, program);
-	else if (dump_filter)
-		return session_fail(s, -EINVAL, "--dump-filter wants a filter");
-	/* On loopback each packet goes out and comes in: one of the two is enough. */
-	return program < 0 ? program : wire_open(s, i, program, i->loopback);
+	tap.words = session_operands(s, &tap.n_words);
+	return wire_watch(s, &tap, program);
 }
 
-static int load(struct session *s, const struct wire_interface *i, const struct packets_conf *conf,
-		unsigned header)
+static int load(struct session *s, const struct packets_conf *conf, unsigned header)
 {
 	const struct filter *f = session_filter(s);
 	struct packets_bpf *k = packets_bpf__open();
@@ -122,7 +112,7 @@ static int load(struct session *s, const struct wire_interface *i, const struct 
 	for (unsigned n = 0; n < f->n_ports; n++)
 		k->rodata->ssh_shown |= f->ports[n] == 22;
 	r = SESSION_LOAD(s, k, packets_bpf);
-	return r ? r : watch(s, i, conf->dump_filter, bpf_program__fd(k->progs.packets_filter));
+	return r ? r : watch(s, conf, bpf_program__fd(k->progs.packets_filter));
 }
 
 static int packets_open(struct session *s, void *conf_ptr)
@@ -139,7 +129,7 @@ static int packets_open(struct session *s, void *conf_ptr)
 	if (r)
 		return r;
 	header = wire_link_header(s, &i);
-	return header < 0 ? header : load(s, &i, conf, (unsigned)header);
+	return header < 0 ? header : load(s, conf, (unsigned)header);
 }
 
 static const struct opt opts[] = {

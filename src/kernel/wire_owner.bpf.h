@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whose the sockets behind the packets of an interface are. A packet does not tell: so hooks on
+ * what sockets do, and a look at open files, fill a table that user space asks
+ * (loader/wire_owner.h). */
+#pragma once
+
+#include "kernel/ends.bpf.h"
+#include "kernel/owner.bpf.h"
+
+#include "abi/wire.h"
+
+/* Set before loading: its inode. Sockets of other namespaces are not this interface's. */
+const volatile u32 network_namespace;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct wire_socket);
+	__type(value, struct owner);
+} owners SEC(".maps");
+
+/* Who connects: while that goes on the socket's port is not known yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct owner);
+} connecting SEC(".maps");
+
+/* The namespace of a socket, in the kernel's own words. */
+struct net___namespace {
+	struct {
+		u32 inum;
+	} ns;
+} __attribute__((preserve_access_index));
+
+struct sock_common___namespace {
+	struct {
+		struct net___namespace *net;
+	} skc_net;
+} __attribute__((preserve_access_index));
+
+ALWAYS_INLINE bool wire_is_any(const u64 *address)
+{
+	return !address[0] && (!address[1] || address[1] == bpf_cpu_to_be64(0xffff00000000));
+}
+
+/* False: not a socket whose packets can be told by ports, or of another network namespace. */
+ALWAYS_INLINE bool wire_socket_of(struct sock *sk, struct wire_socket *key)
+{
+	struct sock_common___namespace *common = (void *)sk;
+	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	struct net___namespace *net = BPF_CORE_READ(common, skc_net.net);
+	struct ends e;
+
+	if ((family != 2 /* AF_INET */ && family != 10 /* AF_INET6 */) ||
+	    BPF_CORE_READ(net, ns.inum) != network_namespace)
+		return false;
+	ends_of_sock(sk, &e);
+	if (!e.local_port)
+		return false;
+	__builtin_memset(key, 0, sizeof(*key));
+	if (!wire_is_any(e.local))
+		__builtin_memcpy(key->local, e.local, sizeof(key->local));
+	if (!wire_is_any(e.remote))
+		__builtin_memcpy(key->remote, e.remote, sizeof(key->remote));
+	key->local_port = e.local_port;
+	key->remote_port = e.remote_port;
+	key->protocol = sk->sk_protocol;
+	return true;
+}
+
+ALWAYS_INLINE int owned_by_current(struct sock *sk)
+{
+	struct wire_socket key;
+	struct owner who = {};
+
+	if (!wire_socket_of(sk, &key))
+		return 0;
+	owner_of_current(&who);
+	bpf_map_update_elem(&owners, &key, &who, BPF_ANY);
+	return 0;
+}
+
+/* After the packets left; for every protocol. */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(owner_send, struct sock *sk)
+{
+	return owned_by_current(sk);
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(owner_read, struct sock *sk)
+{
+	return owned_by_current(sk);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(owner_state, struct sock *sk, int old, int new)
+{
+	struct wire_socket key;
+	struct owner *who;
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (new == BPF_TCP_SYN_SENT) {
+		who = bpf_sk_storage_get(&connecting, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (who)
+			owner_of_current(who); /* connect() runs in the process that asks */
+		return 0;
+	}
+	who = bpf_sk_storage_get(&connecting, sk, 0, 0);
+	if (who && who->pid && wire_socket_of(sk, &key)) {
+		bpf_map_update_elem(&owners, &key, who, BPF_NOEXIST);
+		bpf_sk_storage_delete(&connecting, sk);
+	}
+	return 0;
+}
+
+/* Sockets that are open, of every process: those older than the tool, and those that only
+ * receive. */
+SEC("iter/task_file")
+int owner_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task, *leader;
+	struct file *file = ctx->file;
+	struct wire_socket key;
+	struct owner who = {};
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || !wire_socket_of(sk, &key))
+		return 0;
+	leader = BPF_CORE_READ(task, group_leader);
+	who.pid = task->tgid;
+	if (bpf_core_field_exists(leader->start_boottime))
+		who.start_ns = BPF_CORE_READ(leader, start_boottime);
+	BPF_CORE_READ_INTO(&who.comm, leader, comm);
+	bpf_map_update_elem(&owners, &key, &who, BPF_NOEXIST);
+	return 0;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Owners of sockets by the names in their packets: asked of the kernel's table, which hooks fill
+ * and an iterator over open files completes. */
+#include "loader/wire_owner.h"
+
+#include <bpf/bpf.h>
+#include <sys/stat.h>
+
+#include "host/local_address.h"
+
+struct wire_owners {
+	int map;   /* struct wire_socket -> struct owner */
+	int files; /* of the iterator's link; the session's */
+	struct local_addresses local;
+};
+
+static const char *const programs[] = {"owner_send", "owner_read", "owner_state", "owner_files"};
+static const char *const maps[] = {"owners", "connecting"};
+
+/* Without it, who only sends is found by the iterator, while the socket is open. */
+static const struct rung ladder_owner_send[] = {
+	{"owner_send", "tp_btf/sock_send_length", NULL},
+	{NULL, NULL, NULL},
+};
+
+int wire_owners_prepare(struct session *s, struct bpf_object *obj, uint32_t *network_namespace)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/net", &st))
+		return session_fail(s, -errno,
+				    "cannot tell the network namespace: /proc/self/ns/net: %s",
+				    strerror(errno));
+	*network_namespace = (uint32_t)st.st_ino;
+	(void)session_choose(s, obj, ladder_owner_send);
+	return 0;
+}
+
+void wire_owners_disable(struct bpf_object *obj)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, programs[i]),
+					  false);
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		(void)bpf_map__set_autocreate(bpf_object__find_map_by_name(obj, maps[i]), false);
+}
+
+int wire_owners_open(struct session *s, struct bpf_object *obj, struct wire_owners **out)
+{
+	struct bpf_program *files = bpf_object__find_program_by_name(obj, "owner_files");
+	struct bpf_link *link = bpf_program__attach_iter(files, NULL);
+	struct wire_owners *w;
+	int r;
+
+	if (!link)
+		return session_fail(s, -errno,
+				    "cannot attach the iterator over open files (%s): run 'tapline "
+				    "doctor'",
+				    strerror(errno));
+	r = session_own_link(s, link);
+	w = r ? NULL : calloc(1, sizeof(*w));
+	if (!w)
+		return session_fail(s, r ? r : -ENOMEM, "no room for owners");
+	w->map = bpf_object__find_map_fd_by_name(obj, "owners");
+	w->files = bpf_link__fd(link);
+	r = wire_owners_addresses(w);
+	if (!r)
+		r = wire_owners_refresh(w);
+	if (r) {
+		wire_owners_free(w);
+		return session_fail(s, r, "cannot read the open files: %s", strerror(-r));
+	}
+	*out = w;
+	return 0;
+}
+
+void wire_owners_free(struct wire_owners *w)
+{
+	if (!w)
+		return;
+	local_addresses_free(&w->local);
+	free(w);
+}
+
+bool wire_owners_find(const struct wire_owners *w, const struct wire_socket *socket,
+		      struct owner *out, bool *exact)
+{
+	struct wire_socket key = *socket;
+	struct addr local;
+
+	memcpy(&local, key.local, sizeof(local));
+	if (!bpf_map_lookup_elem(w->map, &key, out)) {
+		*exact = true;
+		return true;
+	}
+	memset(key.remote, 0, sizeof(key.remote));
+	key.remote_port = 0;
+	if (bpf_map_lookup_elem(w->map, &key, out)) {
+		memset(key.local, 0, sizeof(key.local));
+		if (!wire_owners_local(w, &local) || bpf_map_lookup_elem(w->map, &key, out))
+			return false;
+	}
+	*exact = false;
+	return true;
+}
+
+bool wire_owners_local(const struct wire_owners *w, const struct addr *address)
+{
+	return local_address_is(&w->local, address);
+}
+
+int wire_owners_addresses(struct wire_owners *w)
+{
+	return local_addresses_read(&w->local);
+}
+
+int wire_owners_refresh(struct wire_owners *w)
+{
+	_cleanup_close_ int fd = bpf_iter_create(w->files);
+	char text[64];
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	do
+		n = read(fd, text, sizeof(text));
+	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	return n < 0 ? -errno : 0;
+}
