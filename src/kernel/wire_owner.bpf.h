@@ -12,6 +12,12 @@
 /* Set before loading: its inode. Sockets of other namespaces are not this interface's. */
 const volatile u32 network_namespace;
 
+/*
+ * What a closed socket leaves here stays: whoever asks, asks after the packet, up to a second
+ * later, when the process of a short connection has long gone. It misleads nobody, because whoever
+ * takes the names over says so: connect() and listen() write over what is here, as do the first
+ * send and read. Else the least recently used go.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
@@ -103,6 +109,8 @@ int BPF_PROG(owner_state, struct sock *sk, int old, int new)
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
+	if (new == BPF_TCP_LISTEN)
+		return owned_by_current(sk); /* as with connect() */
 	if (new == BPF_TCP_SYN_SENT) {
 		who = bpf_sk_storage_get(&connecting, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 		if (who)
@@ -111,7 +119,7 @@ int BPF_PROG(owner_state, struct sock *sk, int old, int new)
 	}
 	who = bpf_sk_storage_get(&connecting, sk, 0, 0);
 	if (who && who->pid && wire_socket_of(sk, &key)) {
-		bpf_map_update_elem(&owners, &key, who, BPF_NOEXIST);
+		bpf_map_update_elem(&owners, &key, who, BPF_ANY);
 		bpf_sk_storage_delete(&connecting, sk);
 	}
 	return 0;
