@@ -1,11 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Records of exchanges and of payload into the ring, whichever tap saw them.
- * Reserving wants constants, so sizes come in steps, and long runs in pieces. */
+/* Records of exchanges and of payload into the ring, whichever tap saw them, and what user space
+ * asks of every tap. Reserving wants constants, so sizes come in steps, and long runs in pieces. */
 #pragma once
 
+#include "kernel/filter.bpf.h"
 #include "kernel/heads.h"
 
+#define SSH_PORT 22
+
+/* Set before loading. */
+const volatile bool ssh_shown;
 const volatile bool heads_shown; /* a column, a filter or -H asks for them */
+
+/* What user space has learned of a connection, by the cookie of its records: read at the start of a
+ * turn, and only while there is any. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, u32);
+} marks SEC(".maps");
+
+u32 marks_used; /* by role, as bits: set by user space with the first mark of such an end */
+
+/* The sweep: set by user space before it runs. */
+u64 sweep_quiet_ns; /* snapshots of exchanges that have been quiet for so long */
+bool sweep_all;     /* even of those that did not change since the last one */
+
+ALWAYS_INLINE bool sweep_wants(const struct conn *c)
+{
+	if (c->phase == PHASE_IDLE)
+		return false;
+	return sweep_all || (turn_last_us(c) != c->swept &&
+			     bpf_ktime_get_ns() - turn_last_ns(c) >= sweep_quiet_ns);
+}
+
+/* Does anybody want this connection? SSH is left out unless asked for, so that a remote terminal
+ * does not feed itself. */
+ALWAYS_INLINE bool tap_wants_ports(u16 local, u16 remote, u32 bytes)
+{
+	if (!ssh_shown && (local == SSH_PORT || remote == SSH_PORT)) {
+		count(COUNT_SSH_BYTES, bytes);
+		return false;
+	}
+	return filter_ports(local, remote);
+}
 
 /* A record with room for `size` bytes of heads, a constant, and the committed ones. */
 ALWAYS_INLINE struct exchange *exchange_reserve_size(const struct heads *h, const u32 size)

@@ -137,7 +137,7 @@ ALWAYS_INLINE void flow_opens(struct flow_edge *e, const struct flow_segment *v,
 /* Data without a flow: does it belong to the connection that ended? */
 ALWAYS_INLINE bool flow_is_late(const struct flow_edge *e, const struct flow_segment *v, u64 now)
 {
-	u32 d = v->from_b != e->b_asks;
+	u32 d = turn_index(v->from_b == e->b_asks);
 
 	if (!e->closed || v->flags & FLOW_SYN)
 		return false;
@@ -188,12 +188,14 @@ ALWAYS_INLINE void flow_start(packet_bytes *b, struct flow *f, const struct flow
 
 /* ---- segments of a flow ---- */
 
-ALWAYS_INLINE void flow_end(struct flow *f, u8 why, u64 now)
+/* Not static for BPF, as what follows: verified once, and with a stack of its own. Always 0. */
+PACKET_FUNCTION int flow_end(struct flow *f, u32 why, u64 now)
 {
 	struct ended e;
 
-	if (turn_end(&f->conn, &e, why))
+	if (f && turn_end(&f->conn, &e, why))
 		flow_emit(f, &e, now);
+	return 0;
 }
 
 /* Of an HTTP connection, crossed bytes that begin a request are pipelined, and followed from here
@@ -263,7 +265,7 @@ ALWAYS_INLINE void flow_response_head(packet_bytes *b, struct flow *f, u32 from,
 		c->response_head = offset + n;
 }
 
-/* What of the segment the heads want: t as turn_data() says. Not static for BPF: verified once. */
+/* What of the segment the heads want: t as turn_data() says. */
 PACKET_FUNCTION int flow_heads(packet_bytes *b, struct flow *f, const struct head_take *t,
 			       const struct flow_segment *v)
 {
@@ -340,7 +342,7 @@ ALWAYS_INLINE bool flow_done(const struct flow *f, u32 d)
 ALWAYS_INLINE void flow_ends(struct flow *f, const struct flow_segment *v)
 {
 	struct conn *c = &f->conn;
-	u32 d = !v->s.request, end = v->s.seq + v->s.len;
+	u32 d = turn_index(v->s.request), end = v->s.seq + v->s.len;
 	s32 far = v->s.seq - c->next[d];
 
 	if (v->flags & FLOW_RST) {

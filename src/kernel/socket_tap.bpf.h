@@ -27,15 +27,6 @@ struct {
 	__type(value, struct heads);
 } heads SEC(".maps");
 
-/* What user space has learned of a connection, by socket cookie: read at the start of a turn, and
- * only while there is any. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u64);
-	__type(value, u32);
-} marks SEC(".maps");
-
 /* Connections that no process has used yet: while there are any, sends are looked at too. Else
  * reads are enough, and each send costs no more than this test. */
 u64 unowned;
@@ -55,9 +46,6 @@ ALWAYS_INLINE void conn_owned(struct conn *c)
 	c->user &= ~USER_NONE;
 	__sync_fetch_and_sub(&unowned, 1);
 }
-
-u32 marks_used; /* by role, as bits: set by user space with the first mark of such an end */
-const volatile bool ssh_shown;
 
 /* What a record says of the socket itself. */
 struct about {
@@ -102,17 +90,6 @@ ALWAYS_INLINE bool ends_loopback(const struct ends *e)
 	if (l[2] == MAPPED && r[2] == MAPPED) /* 127.0.0.0/8 */
 		return (bpf_ntohl(l[3]) >> 24) == 127 && (bpf_ntohl(r[3]) >> 24) == 127;
 	return !l[2] && !r[2] && l[3] == bpf_htonl(1) && r[3] == bpf_htonl(1); /* ::1 */
-}
-
-/* Does anybody want this connection? SSH is left out unless asked for, so that a remote terminal
- * does not feed itself. */
-ALWAYS_INLINE bool tap_wants_ports(u16 local, u16 remote, u32 bytes)
-{
-	if (!ssh_shown && (local == 22 || remote == 22)) {
-		count(COUNT_SSH_BYTES, bytes);
-		return false;
-	}
-	return filter_ports(local, remote);
 }
 
 /* Does anybody want this record? If not, that is counted, unless it is only a snapshot. */

@@ -147,6 +147,15 @@ ALWAYS_INLINE u32 turn_last_us(const struct conn *c)
 	return turn_last_ns(c) / 1000;
 }
 
+/* The index in next[] of a direction. A verifier does not know that a bool in memory is 0 or 1. */
+ALWAYS_INLINE u32 turn_index(bool request)
+{
+	u32 d = !request;
+
+	asm volatile("" : "+r"(d));
+	return d & 1;
+}
+
 /* Is this segment the requester's next bytes, after the response began? A look before the lock. */
 ALWAYS_INLINE bool turn_flips(const struct conn *c, const struct segment *s)
 {
@@ -310,7 +319,7 @@ ALWAYS_INLINE void turn_old(struct conn *c, const struct segment *s, struct head
 /* Locked. Takes a segment with payload into the state; *t says which bytes of it the heads want. */
 ALWAYS_INLINE void turn_data(struct conn *c, const struct segment *s, struct head_take *t)
 {
-	u32 d = s->request ? 0 : 1;
+	u32 d = turn_index(s->request);
 	u32 end = s->seq + s->len;
 	s32 ahead, fresh;
 

@@ -19,6 +19,7 @@ struct sock;
 struct task_struct;
 struct seq_file;
 struct bpf_iter_meta;
+struct bpf_map;
 struct file;
 
 struct sock_common {
@@ -69,6 +70,13 @@ struct bpf_iter_meta {
 struct bpf_iter__bpf_sk_storage_map {
 	struct bpf_iter_meta *meta;
 	struct sock *sk;
+	void *value;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
 	void *value;
 };
 

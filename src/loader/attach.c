@@ -19,7 +19,9 @@ static int on_libbpf(enum libbpf_print_level level, const char *format, va_list 
 
 int session_check_needs(struct session *s)
 {
-	const struct feature_text *missing = feature_missing(s->tool->needs);
+	const struct tool *t = s->tool;
+	const struct feature_text *missing =
+		feature_missing(t->needs_for ? t->needs_for(s->conf) : t->needs);
 	char lacking[128];
 	struct buf b = BUF_ON(lacking);
 

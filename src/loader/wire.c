@@ -185,8 +185,8 @@ int wire_refuse_owner(struct session *s)
 	if (!filter_has_owner(f))
 		return 0;
 	return session_fail(s, -EINVAL,
-			    "%s cannot be known of a packet on an interface; "
-			    "'tapline requests' knows it",
+			    "%s cannot be known of a packet when it passes: choose rows by their "
+			    "columns, as with --where 'pid==N'",
 			    f->pid       ? "--pid"
 			    : f->by_comm ? "--comm"
 					 : "--container");

@@ -353,7 +353,10 @@ def test_wrong_options_are_said_in_a_sentence():
     refused(["requests", "-n", "0"], 2, "0")
     refused(["requests", "-o", "xml"], 2, "xml", "json")
     refused(["requests", "-Q"], 2, "-Q")
-    refused(["requests", "operand"], 2, "operand")
+    refused(["requests", "operand"], 2, "name an interface with -i")
+    refused(["requests", "--dump-filter"], 2, "name an interface with -i")
+    refused(["requests", "-i", "lo", "-p", "1"], 2, "--where")
+    refused(["hello", "operand"], 2, "operand")
 
 
 def test_wrong_network():

@@ -81,15 +81,6 @@ int session_fail(struct session *s, int error, const char *format, ...)
 	return error;
 }
 
-int bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags)
-{
-	(void)fd;
-	(void)key;
-	(void)value;
-	(void)flags;
-	return 0;
-}
-
 static void env_close_outputs(void)
 {
 	for (int i = 0; i < ENV_FORMATS; i++) {

@@ -248,7 +248,7 @@ void calls_done(void *arg, const struct exchange *requester, const struct exchan
 		return;
 	}
 	if (c.quality & QUALITY_PIPELINED)
-		notes_mark(r, c.x, MARK_FOLLOW);
+		r->tap->mark(r, c.x, MARK_FOLLOW);
 	if (!notes_take(r, &c))
 		call_show(r, &c);
 }

@@ -3,13 +3,10 @@
  * (100-continue, an answer before the upload's end), an upgrade, the server name of a TLS
  * connection. Only such connections are here, in a bounded table, the least recently used going
  * first. */
-#include <bpf/bpf.h>
 #include <uthash.h>
 
 #include "protocol/http1.h"
 #include "tools/requests/requests.h"
-
-#include "requests.skel.h"
 
 #define NOTES_MAX 1024
 /* How long a call waits for its rest before it is shown without: after an early answer the rest may
@@ -252,18 +249,12 @@ static bool rest_continue(struct requests *r, struct rest *rest, struct call *c)
 	return true;
 }
 
-void notes_mark(struct requests *r, const struct exchange *x, uint32_t mark)
-{
-	r->kernel->bss->marks_used |= 1u << x->role;
-	(void)bpf_map_update_elem(r->marks_fd, &x->cookie, &mark, BPF_ANY);
-}
-
 /* After 101 the connection speaks another protocol: its bytes are counted, here and in the kernel.
  */
 static void note_upgrade(struct requests *r, const struct exchange *x)
 {
 	if (x && note_add(r, x->cookie, NOTE_UPGRADED))
-		notes_mark(r, x, MARK_STREAM);
+		r->tap->mark(r, x, MARK_STREAM);
 }
 
 static void note_tls(struct requests *r, struct call *c, struct note *note)

@@ -502,25 +502,17 @@ int BPF_PROG(state_tp, struct sock *sk, int old, int new)
  * as many as its buffer holds: the ring is drained in between and cannot run full of them.
  */
 
-u64 sweep_quiet_ns; /* set by user space: snapshots of exchanges that have been quiet for so long */
-bool sweep_all;     /* snapshots even of those that did not change since the last one */
-
 SEC("iter/bpf_sk_storage_map")
 int sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock *sk = ctx->sk;
 	struct conn *c;
 	char shown = 0;
-	u64 last;
 
 	if (!sk || !ctx->value)
 		return 0;
 	c = bpf_sk_storage_get(&conns, sk, 0, 0);
-	if (!c || c->phase == PHASE_IDLE)
-		return 0;
-	last = turn_last_ns(c);
-	if (!sweep_all &&
-	    (turn_last_us(c) == c->swept || bpf_ktime_get_ns() - last < sweep_quiet_ns))
+	if (!c || !sweep_wants(c))
 		return 0;
 	emit_from_sock(sk, c, END_SWEEP);
 	bpf_seq_write(ctx->meta->seq, &shown, sizeof(shown));

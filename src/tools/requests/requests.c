@@ -5,8 +5,6 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "loader/ladder.h"
-#include "requests.skel.h"
 
 /* The two ends' records come one after the other; an end waits so long for one that may not exist.
  */
@@ -33,35 +31,50 @@ static const struct record_handler records[] = {
 	[RECORD_SILENT] = {sizeof(struct silent), told_silent},
 };
 
-static int open_kernel(struct requests *r)
+bool requests_ssh_shown(const struct requests *r)
 {
-	struct session *s = r->session;
-	struct requests_bpf *k = requests_bpf__open();
-	const struct filter *f = session_filter(s);
-	int e;
+	const struct filter *f = session_filter(r->session);
 
-	if (!k)
-		return session_fail(s, -errno, "cannot open the BPF object: %s", strerror(errno));
-	r->kernel = k;
-	k->rodata->filter = *f;
 	for (unsigned i = 0; i < f->n_ports; i++)
-		k->rodata->ssh_shown |= f->ports[i] == 22;
-	k->rodata->heads_shown = r->wanted & (1ull << C_REQUEST_HEAD | 1ull << C_RESPONSE_HEAD);
-	if (session_choose(s, k->obj, ladder_send) < 0 ||
-	    session_choose(s, k->obj, ladder_read) < 0) {
-		requests_bpf__destroy(k);
-		return session_fail(
-			s, -ENOTSUP,
-			"this kernel has no hook that names the process of a socket: run "
-			"'tapline doctor'");
-	}
-	e = SESSION_LOAD(s, k, requests_bpf);
-	if (!e)
-		e = session_attach(s);
-	if (!e)
-		e = sweep_attach(r);
-	r->marks_fd = e ? -1 : bpf_map__fd(k->maps.marks);
-	return e;
+		if (f->ports[i] == 22)
+			return true;
+	return false;
+}
+
+bool requests_heads_shown(const struct requests *r)
+{
+	return r->wanted & (1ull << C_REQUEST_HEAD | 1ull << C_RESPONSE_HEAD);
+}
+
+static const struct tap *tap_of(const struct requests_conf *conf)
+{
+	return conf->interfaces.n ? &tap_wire : &tap_socket;
+}
+
+static unsigned requests_needs(const void *conf)
+{
+	return tap_of(conf)->needs;
+}
+
+/* What was asked for does not go together: -EINVAL, said; else 0. */
+static int check_options(struct session *s, const struct requests_conf *asked)
+{
+	unsigned n_words;
+
+	(void)session_operands(s, &n_words);
+	if (asked->in_flight && asked->by.n)
+		return session_fail(s, -EINVAL, "--in-flight and --by do not go together");
+	if (asked->heads && (asked->in_flight || asked->by.n))
+		return session_fail(s, -EINVAL,
+				    "-H shows the heads of rows: not with --in-flight or --by");
+	if (asked->path_depth && !asked->by.n)
+		return session_fail(s, -EINVAL,
+				    "--path-depth folds the groups of --by path: give that too");
+	if ((n_words || asked->dump_filter) && tap_of(asked) == &tap_socket)
+		return session_fail(s, -EINVAL,
+				    "a filter expression is for packets: name an interface with -i "
+				    "IF; for sockets there are --port, --net and --where");
+	return 0;
 }
 
 static int requests_open(struct session *s, void *conf)
@@ -77,20 +90,16 @@ static int requests_open(struct session *s, void *conf)
 	struct requests *r;
 	int e;
 
-	if (asked->in_flight && asked->by.n)
-		return session_fail(s, -EINVAL, "--in-flight and --by do not go together");
-	if (asked->heads && (asked->in_flight || asked->by.n))
-		return session_fail(s, -EINVAL,
-				    "-H shows the heads of rows: not with --in-flight or --by");
-	if (asked->path_depth && !asked->by.n)
-		return session_fail(s, -EINVAL,
-				    "--path-depth folds the groups of --by path: give that too");
+	e = check_options(s, asked);
+	if (e)
+		return e;
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return session_fail(s, -ENOMEM, "no memory");
 	session_set_state(s, r);
 	r->session = s;
 	r->conf = conf;
+	r->tap = tap_of(asked);
 	join.arg = r;
 	if (filter_has_owner(session_filter(s))) /* the other end may be kept out */
 		join.paired_hold_ns = HOLD_NS;
@@ -120,7 +129,7 @@ static int requests_open(struct session *s, void *conf)
 		r->wanted |= 1ull << C_REQUEST_HEAD;
 	if (!e && r->conf->by.n)
 		e = by_new(r, &r->by);
-	return e ? e : open_kernel(r);
+	return e ? e : r->tap->open(r);
 }
 
 static int requests_tick(struct session *s, uint64_t now_ns)
@@ -157,7 +166,7 @@ static int requests_finish(struct session *s)
 	r->now_ns = clock_mono_ns();
 	if (r->shown || r->conf->in_flight)
 		return 0;
-	e = sweep_run(r, 0, true);
+	e = r->tap->sweep(r, 0, true);
 	if (!e)
 		e = session_drain(s);
 	if (e)
@@ -177,17 +186,12 @@ static void requests_ledger(struct session *s, struct buf *out)
 {
 	struct requests *r = session_state(s);
 	struct join_counts j = join_counts(r->join);
-	uint64_t stashed = session_counter(s, COUNT_STASHED),
-		 claimed = session_counter(s, COUNT_CLAIMED);
 
 	ledger_line(out, "calls", r->calls, "seen");
-	ledger_line(out, "both_ends", r->both_ends, "of them with both ends on this host");
+	r->tap->ledger(r, out);
 	if (j.evicted)
 		ledger_line(out, "evicted", j.evicted,
 			    "ends that were shown before the other one came");
-	if (stashed > claimed)
-		ledger_line(out, "lost_listener", stashed - claimed,
-			    "first segments on a listener that no connection claimed");
 	if (r->upgraded_bytes)
 		ledger_line(out, "upgraded_bytes", r->upgraded_bytes,
 			    "payload after an upgrade (WebSocket), counted and not parsed");
@@ -211,6 +215,8 @@ static void requests_close(struct session *s)
 
 	if (!r)
 		return;
+	if (r->tap->close)
+		r->tap->close(r);
 	by_free(r->by);
 	join_free(r->join);
 	notes_free(r->notes);
@@ -234,6 +240,12 @@ static const struct opt opts[] = {
 	 .help = "show the heads too, as far as they were captured"},
 	{0, "show-secrets", NULL, OPT_FLAG, 0, offsetof(struct requests_conf, show_secrets),
 	 .help = "do not mask Authorization, cookies, and query values named like a secret"},
+	{'i', "interface", "IF", OPT_LIST, 0, offsetof(struct requests_conf, interfaces),
+	 .help = "what passes this interface, instead of this host's sockets; may be repeated; "
+		 "any: "
+		 "every one"},
+	{0, "dump-filter", NULL, OPT_FLAG, 0, offsetof(struct requests_conf, dump_filter),
+	 .help = "print the programs that the filter becomes, and end"},
 	{0},
 };
 
@@ -243,7 +255,7 @@ const struct tool tool_requests = {
 			.name = "requests",
 			.aliases = (const char *const[]){"httpry", "httpsnoop", NULL},
 			.brief = "show every TCP request on this host, a row a call",
-			.operands = "",
+			.operands = "[FILTER ...]",
 			.about = "One row for each TCP request: when, which process asked which, "
 				 "what, with "
 				 "which status, how long to the first byte and in all, how many "
@@ -306,6 +318,7 @@ const struct tool tool_requests = {
 				"midway where something is missing. --where cannot compare times.",
 		},
 	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_CGROUP2 | NEED_STORAGE,
+	.needs_for = requests_needs,
 	.conf_size = sizeof(struct requests_conf),
 	.open = requests_open,
 	.records = records,

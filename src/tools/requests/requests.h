@@ -11,8 +11,8 @@
 #include "protocol/protocol.h"
 
 struct requests_conf {
-	bool in_flight, heads, show_secrets;
-	struct opt_list by;
+	bool in_flight, heads, show_secrets, dump_filter;
+	struct opt_list by, interfaces;
 	uint64_t path_depth;
 };
 
@@ -92,18 +92,49 @@ struct call_row {
 	uint64_t connect_us, ttfb_us, total_us, server_queue_us, server_us, retransmits, srtt_us;
 	uint64_t side, quality, age_us;
 	struct text request_head, response_head, from, to, what;
+	struct owner owners[2]; /* room for those that are in no record */
 };
 
 extern const struct schema call_schema;
 
-struct requests_bpf;
 struct notes;
 struct by;
+struct bpf_program;
+struct requests;
+
+/* Where exchanges are seen. */
+struct tap {
+	unsigned needs; /* enum need */
+	int (*open)(struct requests *r);
+	/* Snapshots of what has been quiet for quiet_ns (all: of everything) come as records. 0 or
+	 * -errno, said. */
+	int (*sweep)(struct requests *r, uint64_t quiet_ns, bool all);
+	/* Tells it of the connection that has this end (enum mark), from its next turn on. */
+	void (*mark)(struct requests *r, const struct exchange *x, uint32_t mark);
+	/* NULL: records say whose they are, each for its end. Else x stands for both ends, and
+	 * *out (zero: not known) is whose the client's or the server's is. */
+	void (*owner)(struct requests *r, const struct exchange *x, bool client, struct owner *out);
+	void (*ledger)(struct requests *r, struct buf *out);
+	void (*close)(struct requests *r); /* may be NULL */
+};
+
+extern const struct tap tap_socket, tap_wire;
+
+/* What the taps in the kernel have in common: kernel/emit.bpf.h. */
+struct kernel_tap {
+	int sweep_fd; /* of the iterator's link */
+	int marks_fd;
+	uint32_t *marks_used;
+	uint64_t *sweep_quiet_ns;
+	bool *sweep_all;
+};
 
 struct requests {
 	struct session *session;
 	const struct requests_conf *conf;
-	struct requests_bpf *kernel;
+	const struct tap *tap;
+	struct kernel_tap kernel; /* of a tap that is there */
+	struct wire *wire;        /* of tap_wire */
 	struct join *join;
 	struct follow *follow;
 	struct followed *followed;
@@ -112,7 +143,6 @@ struct requests {
 	struct told_table *told;
 	struct processes *processes;
 	struct by *by;
-	int sweep_link_fd, marks_fd;
 	uint64_t wanted; /* columns that the output or a filter asks for */
 	uint64_t next_sweep_ns, next_show_ns;
 	uint64_t now_ns;
@@ -144,8 +174,6 @@ void notes_free(struct notes *n);
 bool notes_take(struct requests *r, struct call *c);
 bool notes_expects_rest(const struct notes *n, uint64_t cookie);
 void notes_expire(struct requests *r, bool all);
-/* Tells the tap of the connection that has this end (enum mark), from its next turn on. */
-void notes_mark(struct requests *r, const struct exchange *x, uint32_t mark);
 
 /* alone.c: what one end alone saw on loopback. Takes the call over: true. */
 bool alone_take(struct requests *r, const struct call *c);
@@ -168,11 +196,14 @@ void by_free(struct by *b);
 void by_add(struct by *b, const struct call_row *row);
 int by_show(struct by *b, uint64_t elapsed_ns);
 
-/* sweep.c */
-int sweep_attach(struct requests *r);
-/* Runs the iterator: snapshots of what has been quiet for quiet_ns (all: of everything) come
- * through the ring, which is drained. 0 or -errno, said. */
-int sweep_run(struct requests *r, uint64_t quiet_ns, bool all);
+/* requests.c: what to tell a tap before it is loaded. */
+bool requests_ssh_shown(const struct requests *r);
+bool requests_heads_shown(const struct requests *r);
+
+/* sweep.c: what the taps in the kernel share. map_fd: over which the iterator goes. */
+int sweep_attach(struct requests *r, struct bpf_program *iterator, int map_fd);
+int sweep_kernel(struct requests *r, uint64_t quiet_ns, bool all);
+void mark_kernel(struct requests *r, const struct exchange *x, uint32_t mark);
 int sweep_tick(struct requests *r, uint64_t now_ns);
 int in_flight_show(struct requests *r, uint64_t now_ns);
 

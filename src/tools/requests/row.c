@@ -100,6 +100,12 @@ static const struct column columns[C_COLUMNS] = {
 		    .help = "the request for people: method, host and path, or how it starts"},
 };
 
+/* Columns that say whose an end is, or are made of what does. */
+#define OWNER_COLUMNS                                                                              \
+	(1ull << C_CLIENT_PID | 1ull << C_CLIENT_COMM | 1ull << C_CLIENT_CONTAINER |               \
+	 1ull << C_SERVER_PID | 1ull << C_SERVER_COMM | 1ull << C_SERVER_CONTAINER |               \
+	 1ull << C_SIDE | 1ull << C_FROM | 1ull << C_TO)
+
 const struct schema call_schema = {columns, C_COLUMNS};
 
 #define KNOW(row, column, field, value)                                                            \
@@ -110,43 +116,76 @@ const struct schema call_schema = {columns, C_COLUMNS};
 
 static void know_text(struct call_row *row, enum call_column c, struct text *field, struct text t)
 {
-	if (!t.p || !t.len)
-		return;
-	*field = t;
-	row->row.known |= 1ull << c;
+	*field = t; /* those made for people are put together of it, known or not */
+	if (t.p && t.len)
+		row->row.known |= 1ull << c;
 }
 
-static struct text comm_of(const struct exchange *x)
+static struct text comm_of(const struct owner *o)
 {
-	return (struct text){x->owner.comm,
-			     (uint32_t)strnlen(x->owner.comm, sizeof(x->owner.comm))};
+	return (struct text){o->comm, (uint32_t)strnlen(o->comm, sizeof(o->comm))};
+}
+
+static struct text container_of(struct requests *r, const struct owner *o)
+{
+	return process_container(r->processes, o->pid, o->start_ns, o->cgroup_id, r->now_ns);
+}
+
+/* Whose the two ends are; zero: not known. *room is theirs where they are not in a record. */
+static void find_owners(struct requests *r, const struct call *c, struct owner room[2],
+			const struct owner **client, const struct owner **server)
+{
+	const struct exchange *a = c->requester, *b = c->responder;
+
+	memset(room, 0, 2 * sizeof(*room));
+	*client = a ? &a->owner : &room[0];
+	*server = b ? &b->owner : &room[1];
+	if (!r->tap->owner || !(r->wanted & OWNER_COLUMNS))
+		return;
+	r->tap->owner(r, c->x, true, &room[0]);
+	r->tap->owner(r, c->x, false, &room[1]);
+	*client = &room[0];
+	*server = &room[1];
+}
+
+/* Which ends are on this host, as an index of side_names; -1: not known of either. */
+static int side_of(const struct requests *r, const struct call *c, bool client, bool server)
+{
+	if (!r->tap->owner) {
+		client = c->requester;
+		server = c->responder;
+	}
+	return client && server ? 2 : client ? 0 : server ? 1 : -1;
 }
 
 static void fill_ends(struct requests *r, const struct call *c, struct call_row *row)
 {
 	const struct exchange *a = c->requester, *b = c->responder;
+	const struct owner *client, *server;
+	int side;
 
+	find_owners(r, c, row->owners, &client, &server);
 	memcpy(row->client.b, a ? a->local : b->remote, sizeof(row->client.b));
 	memcpy(row->server.b, b ? b->local : a->remote, sizeof(row->server.b));
 	row->row.known |= 1ull << C_CLIENT | 1ull << C_SERVER;
 	KNOW(row, C_CLIENT_PORT, client_port, a ? a->local_port : b->remote_port);
 	KNOW(row, C_SERVER_PORT, server_port, b ? b->local_port : a->remote_port);
-	KNOW(row, C_SIDE, side, a && b ? 2 : a ? 0 : 1);
-	if (a && a->owner.pid) {
-		KNOW(row, C_CLIENT_PID, client_pid, a->owner.pid);
-		know_text(row, C_CLIENT_COMM, &row->client_comm, comm_of(a));
+	side = side_of(r, c, client->pid, server->pid);
+	if (side >= 0)
+		KNOW(row, C_SIDE, side, (uint64_t)side);
+	if (client->pid) {
+		KNOW(row, C_CLIENT_PID, client_pid, client->pid);
+		know_text(row, C_CLIENT_COMM, &row->client_comm, comm_of(client));
 		if (r->wanted & 1ull << C_CLIENT_CONTAINER)
 			know_text(row, C_CLIENT_CONTAINER, &row->client_container,
-				  process_container(r->processes, a->owner.pid, a->owner.start_ns,
-						    a->owner.cgroup_id, r->now_ns));
+				  container_of(r, client));
 	}
-	if (b && b->owner.pid) {
-		KNOW(row, C_SERVER_PID, server_pid, b->owner.pid);
-		know_text(row, C_SERVER_COMM, &row->server_comm, comm_of(b));
+	if (server->pid) {
+		KNOW(row, C_SERVER_PID, server_pid, server->pid);
+		know_text(row, C_SERVER_COMM, &row->server_comm, comm_of(server));
 		if (r->wanted & 1ull << C_SERVER_CONTAINER)
 			know_text(row, C_SERVER_CONTAINER, &row->server_container,
-				  process_container(r->processes, b->owner.pid, b->owner.start_ns,
-						    b->owner.cgroup_id, r->now_ns));
+				  container_of(r, server));
 	}
 }
 
@@ -169,12 +208,13 @@ static uint64_t waited_until(const struct call *c)
 static void fill_times(struct requests *r, const struct call *c, struct call_row *row)
 {
 	const struct exchange *a = c->requester, *b = c->responder;
+	const struct exchange *opened = a ? a : b; /* only the wire tells it for a responder */
 	uint64_t first = c->request_first_ns ? c->request_first_ns : c->response_first_ns;
 
 	if (first)
 		KNOW(row, C_TIME, time, session_wall(r->session, first));
-	if (a && a->connect_us && !a->number)
-		KNOW(row, C_CONNECT_US, connect_us, a->connect_us);
+	if (opened->connect_us && !opened->number)
+		KNOW(row, C_CONNECT_US, connect_us, opened->connect_us);
 	if (c->request_last_ns && c->response_first_ns && !c->crossed)
 		KNOW(row, C_TTFB_US, ttfb_us, us_between(c->request_last_ns, c->response_first_ns));
 	if (c->request_first_ns && c->response_last_ns)
@@ -189,7 +229,10 @@ static void fill_times(struct requests *r, const struct call *c, struct call_row
 			KNOW(row, C_SERVER_US, server_us,
 			     us_between(b->read_ns, b->response_first_ns));
 	}
-	KNOW(row, C_RETRANSMITS, retransmits, (a ? a->retransmits : 0) + (b ? b->retransmits : 0));
+	/* On the way, what is sent again looks like what was overtaken. */
+	if (!r->tap->owner)
+		KNOW(row, C_RETRANSMITS, retransmits,
+		     (a ? a->retransmits : 0) + (b ? b->retransmits : 0));
 	if ((a && a->srtt_us) || (b && b->srtt_us))
 		KNOW(row, C_SRTT_US, srtt_us, a && a->srtt_us ? a->srtt_us : b->srtt_us);
 }

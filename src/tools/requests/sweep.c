@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The sweep: an iterator over the socket states, for exchanges that have not ended by themselves.
+/* The sweep: a look at all states of the tap, for exchanges that have not ended by themselves.
  * So an answer is shown although its connection stays open, and a request that waits is a row too.
  */
 #include <bpf/bpf.h>
 
 #include "base/clock.h"
-#include "requests.skel.h"
 #include "tools/requests/requests.h"
 
 #define SWEEP_NS       200000000ull
@@ -16,31 +15,30 @@
 /* A sweep may take this share of a CPU at most. */
 #define SWEEP_SHARE 128
 
-int sweep_attach(struct requests *r)
+int sweep_attach(struct requests *r, struct bpf_program *iterator, int map_fd)
 {
-	union bpf_iter_link_info info = {.map.map_fd =
-						 (uint32_t)bpf_map__fd(r->kernel->maps.conns)};
+	union bpf_iter_link_info info = {.map.map_fd = (uint32_t)map_fd};
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
-	struct bpf_link *link = bpf_program__attach_iter(r->kernel->progs.sweep, &opts);
+	struct bpf_link *link = bpf_program__attach_iter(iterator, &opts);
 
 	if (!link)
 		return session_fail(r->session, -errno,
 				    "cannot attach the sweep (%s): run 'tapline doctor'",
 				    strerror(errno));
-	r->sweep_link_fd = bpf_link__fd(link);
+	r->kernel.sweep_fd = bpf_link__fd(link);
 	return session_own_link(r->session, link);
 }
 
-int sweep_run(struct requests *r, uint64_t quiet_ns, bool all)
+int sweep_kernel(struct requests *r, uint64_t quiet_ns, bool all)
 {
 	_cleanup_close_ int fd = -1;
 	char shown[AT_ONCE];
 	ssize_t n;
 	int e;
 
-	r->kernel->bss->sweep_quiet_ns = quiet_ns;
-	r->kernel->bss->sweep_all = all;
-	fd = bpf_iter_create(r->sweep_link_fd);
+	*r->kernel.sweep_quiet_ns = quiet_ns;
+	*r->kernel.sweep_all = all;
+	fd = bpf_iter_create(r->kernel.sweep_fd);
 	while (fd >= 0) {
 		n = read(fd, shown, sizeof(shown));
 		if (!n)
@@ -53,6 +51,12 @@ int sweep_run(struct requests *r, uint64_t quiet_ns, bool all)
 	}
 	e = fd < 0 ? fd : -errno;
 	return session_fail(r->session, e, "the sweep failed: %s", strerror(-e));
+}
+
+void mark_kernel(struct requests *r, const struct exchange *x, uint32_t mark)
+{
+	*r->kernel.marks_used |= 1u << x->role;
+	(void)bpf_map_update_elem(r->kernel.marks_fd, &x->cookie, &mark, BPF_ANY);
 }
 
 /* What is waiting: no answer, or one that is not over. An exchange of an unknown protocol, or of
@@ -80,7 +84,7 @@ static void show_waiting(void *arg, const struct exchange *requester,
 
 int in_flight_show(struct requests *r, uint64_t now_ns)
 {
-	int e = sweep_run(r, 0, true);
+	int e = r->tap->sweep(r, 0, true);
 
 	if (e)
 		return e;
@@ -101,7 +105,7 @@ int sweep_tick(struct requests *r, uint64_t now_ns)
 
 	if (now_ns < r->next_sweep_ns)
 		return 0;
-	e = sweep_run(r, SWEEP_QUIET_NS, false);
+	e = r->tap->sweep(r, SWEEP_QUIET_NS, false);
 	if (e)
 		return e;
 	took = clock_mono_ns() - now_ns;

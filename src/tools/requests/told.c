@@ -101,7 +101,7 @@ void told_learn(struct requests *r, const struct call *c)
 	if (e || a->end != END_NEXT || c->protocol != &protocol_http1)
 		return;
 	add(r->told, a, b);
-	notes_mark(r, a, MARK_SILENT);
+	r->tap->mark(r, a, MARK_SILENT);
 }
 
 /* A requester that is gone waits no longer: the join is to know, if something was in flight. */

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The wire tap: every TCP connection that passes an interface, of sockets of this host and of none.
+ * Whose a connection is, is asked when its row is made: a packet does not tell. */
+#include <bpf/bpf.h>
+
+#include "loader/wire.h"
+#include "loader/wire_owner.h"
+#include "tools/requests/requests.h"
+#include "wire.skel.h"
+
+/* How often all open files may be looked at for sockets that no hook has told of. */
+#define REFRESH_NS 500000000ull
+
+struct wire {
+	struct wire_owners *owners;
+	int flows_fd;
+	uint64_t next_refresh_ns;
+};
+
+static int wire_load(struct requests *r, struct wire_bpf *k)
+{
+	struct session *s = r->session;
+	int e;
+
+	k->rodata->filter = *session_filter(s);
+	k->rodata->ssh_shown = requests_ssh_shown(r);
+	k->rodata->heads_shown = requests_heads_shown(r);
+	e = wire_owners_prepare(s, k->obj, (uint32_t *)&k->rodata->network_namespace);
+	if (e) {
+		wire_bpf__destroy(k);
+		return e;
+	}
+	e = SESSION_LOAD(s, k, wire_bpf);
+	if (!e)
+		e = session_attach(s);
+	if (!e)
+		e = wire_owners_open(s, k->obj, &r->wire->owners);
+	return e;
+}
+
+static int wire_open(struct requests *r)
+{
+	const struct requests_conf *conf = r->conf;
+	struct session *s = r->session;
+	struct wire_tap tap = {.interfaces = &conf->interfaces, .dump_filter = conf->dump_filter};
+	struct wire_bpf *k;
+	int e = wire_refuse_owner(s);
+
+	if (e)
+		return e;
+	tap.words = session_operands(s, &tap.n_words);
+	r->wire = calloc(1, sizeof(*r->wire));
+	if (!r->wire)
+		return session_fail(s, -ENOMEM, "no memory");
+	k = wire_bpf__open();
+	if (!k)
+		return session_fail(s, -errno, "cannot open the BPF object: %s", strerror(errno));
+	e = wire_load(r, k);
+	if (e)
+		return e;
+	r->wire->flows_fd = bpf_map__fd(k->maps.flows);
+	r->kernel = (struct kernel_tap){
+		.marks_fd = bpf_map__fd(k->maps.marks),
+		.marks_used = &k->bss->marks_used,
+		.sweep_quiet_ns = &k->bss->sweep_quiet_ns,
+		.sweep_all = &k->bss->sweep_all,
+	};
+	e = sweep_attach(r, k->progs.wire_sweep, r->wire->flows_fd);
+	return e ? e : wire_watch(s, &tap, bpf_program__fd(k->progs.wire_filter));
+}
+
+static void socket_of(const struct exchange *x, bool client, struct wire_socket *out)
+{
+	*out = (struct wire_socket){
+		.local_port = client ? x->remote_port : x->local_port,
+		.remote_port = client ? x->local_port : x->remote_port,
+		.protocol = 6, /* TCP */
+	};
+	memcpy(out->local, client ? x->remote : x->local, sizeof(out->local));
+	memcpy(out->remote, client ? x->local : x->remote, sizeof(out->remote));
+}
+
+/* The socket of just this connection: one that only listens is nobody's end of it. */
+static bool find(const struct wire *w, const struct wire_socket *socket, struct owner *out)
+{
+	struct owner found;
+	bool exact;
+
+	if (!wire_owners_find(w->owners, socket, &found, &exact) || !exact)
+		return false;
+	*out = found;
+	return true;
+}
+
+static bool is_here(const struct wire *w, const struct wire_socket *socket)
+{
+	struct addr a;
+
+	memcpy(&a, socket->local, sizeof(a));
+	return wire_owners_local(w->owners, &a);
+}
+
+static void wire_owner(struct requests *r, const struct exchange *x, bool client, struct owner *out)
+{
+	struct wire *w = r->wire;
+	struct wire_socket socket;
+
+	socket_of(x, client, &socket);
+	if (find(w, &socket, out) || r->now_ns < w->next_refresh_ns || !is_here(w, &socket))
+		return;
+	/* What was open before, and has only been sent to since. */
+	w->next_refresh_ns = r->now_ns + REFRESH_NS;
+	(void)wire_owners_addresses(w->owners);
+	(void)wire_owners_refresh(w->owners);
+	(void)find(w, &socket, out);
+}
+
+/* Flows that are in the table now. */
+static uint64_t flows_kept(const struct wire *w)
+{
+	char key[40];
+	uint64_t n = 0;
+
+	_Static_assert(sizeof(key) == sizeof(((struct exchange *)0)->local) * 2 + 8, "flow_key");
+	if (bpf_map_get_next_key(w->flows_fd, NULL, key))
+		return 0;
+	do
+		n++;
+	while (n < 1u << 20 && !bpf_map_get_next_key(w->flows_fd, key, key));
+	return n;
+}
+
+static void wire_ledger(struct requests *r, struct buf *out)
+{
+	struct session *s = r->session;
+	uint64_t made = session_counter(s, COUNT_FLOWS);
+	uint64_t gone = session_counter(s, COUNT_FLOWS_ENDED) + flows_kept(r->wire);
+
+	ledger_line(out, "flows", made, "connections that were followed");
+	ledger_line(out, "evicted_flows", made > gone ? made - gone : 0,
+		    "connections of these that were forgotten for want of room");
+	if (session_counter(s, COUNT_FRAGMENTS))
+		ledger_line(out, "fragments", session_counter(s, COUNT_FRAGMENTS),
+			    "IP fragments of TCP, which are not followed");
+	if (session_counter(s, COUNT_CONTENDED))
+		ledger_line(out, "contended", session_counter(s, COUNT_CONTENDED),
+			    "segments left out: another CPU was inside their connection's state");
+}
+
+static void wire_close(struct requests *r)
+{
+	if (!r->wire)
+		return;
+	wire_owners_free(r->wire->owners);
+	free(r->wire);
+}
+
+const struct tap tap_wire = {
+	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE | NEED_NET_RAW,
+	.open = wire_open,
+	.sweep = sweep_kernel,
+	.mark = mark_kernel,
+	.owner = wire_owner,
+	.ledger = wire_ledger,
+	.close = wire_close,
+};

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* requests on an interface, kernel side: a socket filter that follows each TCP connection that
+ * passes, of sockets of this host and of none. It returns 0, so another program may tail-call it.
+ */
+#include "kernel/wire.bpf.h"
+#include "kernel/wire_owner.bpf.h"
+
+#include "kernel/flow.h"
+
+#include "kernel/emit.bpf.h"
+
+/* Where the table is full the least recently used flow goes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct flow_key);
+	__type(value, struct flow_edge);
+} edges SEC(".maps");
+
+u64 cookies; /* given out */
+
+/* A flow begins locked, by the CPU that makes it. */
+static const volatile struct flow unmade = {.turn = 1};
+
+/* ---- one CPU at a time ---- */
+
+/* A pass takes less than a microsecond; a CPU that waits for ten has most likely met one that does
+ * not run. */
+#define TRIES 256
+
+/* No spin lock may be in such a map. Even: nobody is inside. A compare and exchange orders memory
+ * both ways. */
+ALWAYS_INLINE bool flow_enter(struct flow *f)
+{
+	for (int i = 0; i < TRIES; i++) {
+		u32 turn = *(volatile u32 *)&f->turn;
+
+		if (!(turn & 1) && __sync_val_compare_and_swap(&f->turn, turn, turn + 1) == turn)
+			return true;
+	}
+	return false;
+}
+
+ALWAYS_INLINE void flow_leave(struct flow *f)
+{
+	u32 turn = f->turn;
+
+	(void)__sync_val_compare_and_swap(&f->turn, turn, turn + 1);
+}
+
+/* ---- what the engine asks for ---- */
+
+ALWAYS_INLINE u32 flow_mark_of(u64 cookie)
+{
+	u32 *mark = marks_used ? bpf_map_lookup_elem(&marks, &cookie) : NULL;
+
+	return mark ? *mark : 0;
+}
+
+/* Not static: verified once. */
+__noinline int wire_record(struct flow *f, const struct ended *e, u64 now)
+{
+	struct exchange *x = f && e ? exchange_reserve(e, &f->heads) : NULL;
+
+	if (!x)
+		return 0;
+	flow_tell(f, x, now);
+	ring_submit(&x->r);
+	return 0;
+}
+
+ALWAYS_INLINE void flow_emit(struct flow *f, const struct ended *e, u64 now)
+{
+	wire_record(f, e, now);
+}
+
+ALWAYS_INLINE void flow_payload(packet_bytes *b, struct flow *f, struct payload *about, u32 from,
+				u32 len)
+{
+	struct conn *c = &f->conn;
+
+	if (c->budget < len) {
+		payload_skip(about, len);
+		return;
+	}
+	c->budget -= len;
+	payload_emit(b, about, from, len);
+}
+
+/* ---- segments ---- */
+
+/* Without payload: it may open a connection. Apart, as what has a stack of its own is not under
+ * that of the engine. */
+static __noinline void wire_syn(const struct flow_key *key, const struct flow_segment *v, u64 now)
+{
+	struct flow *f = bpf_map_lookup_elem(&flows, key);
+	struct flow_edge *known, e = {};
+	bool same;
+
+	if (f) {
+		if (!flow_enter(f)) {
+			count(COUNT_CONTENDED, 1);
+			return;
+		}
+		same = flow_syn(f, v);
+		if (!same) {
+			flow_end(f, END_CLOSE, now);
+			f->over = 1;
+		}
+		flow_leave(f);
+		if (same)
+			return;
+		if (!bpf_map_delete_elem(&flows, key))
+			count(COUNT_FLOWS_ENDED, 1);
+	}
+	known = bpf_map_lookup_elem(&edges, key);
+	if (known)
+		e = *known;
+	flow_opens(&e, v, now);
+	bpf_map_update_elem(&edges, key, &e, BPF_ANY);
+}
+
+/* The flow of a segment with payload, made if there is none; NULL: it has none. *made: this CPU is
+ * inside. */
+static __noinline struct flow *wire_flow(struct __sk_buff *skb, const struct flow_key *key,
+					 const struct flow_segment *v, bool *made)
+{
+	struct flow *f = bpf_map_lookup_elem(&flows, key);
+	struct flow_edge *known, e;
+
+	if (f || !v->s.len)
+		return f;
+	known = bpf_map_lookup_elem(&edges, key);
+	if (known) {
+		e = *known;
+		known = &e;
+		if (flow_is_late(&e, v, v->s.now))
+			return NULL;
+	}
+	if (bpf_map_update_elem(&flows, key, (const void *)&unmade, BPF_NOEXIST)) {
+		f = bpf_map_lookup_elem(&flows, key); /* another CPU was first */
+		if (!f)
+			count(COUNT_LOST_STATE, 1);
+		return f;
+	}
+	f = bpf_map_lookup_elem(&flows, key);
+	if (!f)
+		return NULL;
+	*made = true;
+	count(COUNT_FLOWS, 1);
+	f->cookie = __sync_fetch_and_add(&cookies, 1) + 1;
+	flow_start(skb, f, key, known, v);
+	return f;
+}
+
+/* It is over: forgotten, but for its last numbers, by which what comes late is known. */
+static __noinline void wire_forget(const struct flow_key *key, const struct flow *f, u64 now)
+{
+	struct flow_edge e;
+
+	flow_closed(f, &e, now);
+	bpf_map_update_elem(&edges, key, &e, BPF_ANY);
+	if (!bpf_map_delete_elem(&flows, key))
+		count(COUNT_FLOWS_ENDED, 1);
+}
+
+ALWAYS_INLINE bool wire_same_key(const struct flow_key *a, const struct flow_key *b)
+{
+	return a->a[1] == b->a[1] && a->b[1] == b->b[1] && a->a_port == b->a_port &&
+	       a->b_port == b->b_port && a->a[0] == b->a[0] && a->b[0] == b->b[0] &&
+	       a->tunnel == b->tunnel;
+}
+
+ALWAYS_INLINE void wire_segment(struct __sk_buff *skb, const struct flow_key *key,
+				struct flow_segment *v)
+{
+	bool made = false, over = false;
+	struct flow *f;
+
+	f = wire_flow(skb, key, v, &made);
+	if (!f)
+		return;
+	if (!made && !flow_enter(f)) {
+		count(COUNT_CONTENDED, 1);
+		f->skipped = 1;
+		return;
+	}
+	/* The place of a flow that was forgotten meanwhile may be another's. */
+	if (!f->over && wire_same_key(&f->key, key)) {
+		flow_take(skb, f, v);
+		over = f->over;
+	}
+	flow_leave(f);
+	if (over) /* nobody changes it any more, and its place is its own until it is deleted */
+		wire_forget(key, f, v->s.now);
+}
+
+ALWAYS_INLINE bool wire_follows(const struct packet *p)
+{
+	if (!(p->flags & PACKET_FRAGMENT))
+		return p->protocol == PROTO_TCP && p->flags & PACKET_PAYLOAD;
+	if (p->protocol == PROTO_TCP || p->protocol == PROTO_GRE)
+		count(COUNT_FRAGMENTS, 1);
+	return false;
+}
+
+SEC("socket")
+int wire_filter(struct __sk_buff *skb)
+{
+	struct flow_segment v;
+	struct flow_key key;
+	struct packet p;
+	u32 tunnel;
+
+	if (!wire_passes(skb))
+		return 0;
+	if (wire_is_ethernet(skb))
+		packet_walk_frame(skb, 0, &p);
+	else
+		wire_walk(skb, false, &p);
+	packet_inside(skb, &p, &tunnel);
+	if (!wire_follows(&p) ||
+	    (!p.payload_length && !(p.tcp_flags & (FLOW_SYN | FLOW_FIN | FLOW_RST))))
+		return 0;
+	if (!tap_wants_ports(p.source_port, p.destination_port, p.payload_length) ||
+	    !filter_addresses(p.source, p.destination))
+		return 0;
+	flow_of(&p, tunnel, &key, &v);
+	v.s.now = bpf_ktime_get_ns();
+	if (v.flags & FLOW_SYN && !v.s.len)
+		wire_syn(&key, &v, v.s.now);
+	else
+		wire_segment(skb, &key, &v);
+	return 0; /* bytes to queue to the socket */
+}
+
+/* ---- the sweep: what has not ended ---- */
+
+/* A snapshot, unless another CPU changes the flow meanwhile: then the next sweep has it. */
+__noinline int wire_snapshot(struct flow *f)
+{
+	struct exchange *x;
+	struct ended e;
+	u32 turn;
+
+	if (!f)
+		return 0;
+	turn = *(volatile u32 *)&f->turn;
+	if (turn & 1 || !sweep_wants(&f->conn) || ring_half_full() ||
+	    !turn_end(&f->conn, &e, END_SWEEP))
+		return 0;
+	x = exchange_reserve(&e, &f->heads);
+	if (!x)
+		return 0;
+	flow_tell(f, x, bpf_ktime_get_ns());
+	if (*(volatile u32 *)&f->turn != turn) {
+		bpf_ringbuf_discard(x, 0);
+		return 0;
+	}
+	ring_submit(&x->r);
+	return 1;
+}
+
+SEC("iter/bpf_map_elem")
+int wire_sweep(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct flow *f = ctx->value;
+	char shown = 0;
+
+	if (ctx->key && f && wire_snapshot(f))
+		bpf_seq_write(ctx->meta->seq, &shown, sizeof(shown));
+	return 0;
+}
