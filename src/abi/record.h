@@ -57,6 +57,6 @@ enum counter {
 	COUNT_FRAGMENTS,    /* parts of IP packets, which are not followed */
 	COUNT_FLOWS,        /* connections on an interface that were followed */
 	COUNT_FLOWS_ENDED,  /* of these, forgotten since they were over */
-	COUNT_CONTENDED,    /* segments left out as another CPU was inside their flow for too long */
+	COUNT_CONTENDED, /* segments left out as another CPU was inside their flow for too long */
 	COUNTERS,
 };
