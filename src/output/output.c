@@ -18,6 +18,7 @@ enum {
 	WRITE_AT = 64 << 10,    /* queued bytes from which a row writes at once */
 	RETRY_AFTER = 16 << 10, /* more queued bytes before a stalled reader is tried again */
 	WAIT_MS = 2000,
+	ASK_MS = 100, /* between two questions whether the run was told to end */
 	FIELDS_MAX = 64,
 };
 
@@ -47,7 +48,9 @@ struct output {
 	uint64_t dropped;
 	char *queue; /* [start, end) is to be written */
 	size_t start, end;
-	size_t write_at; /* queued bytes from which output_row writes */
+	size_t write_at;         /* queued bytes from which output_row writes */
+	bool (*told)(void *ctx); /* of a patient output, else NULL */
+	void *told_ctx;
 };
 
 static unsigned terminal_lines(int fd)
@@ -212,6 +215,20 @@ static bool make_room(struct output *o)
 	return o->end < end;
 }
 
+/* Waits a little until the reader takes something. False: the output is not patient, or was told
+ * to end. */
+static bool wait_for_reader(struct output *o)
+{
+	struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+
+	if (o->told && o->told(o->told_ctx))
+		o->told = NULL;
+	if (!o->told)
+		return false;
+	(void)poll(&p, 1, ASK_MS);
+	return true;
+}
+
 /* Rows are rendered in place, after what is queued; what does not fit never counts as queued. */
 static bool render(struct output *o, const struct row *row)
 {
@@ -231,7 +248,9 @@ int output_row(struct output *o, const struct row *row)
 {
 	if (o->error)
 		return o->error;
-	if (!render(o, row) && !(make_room(o) && render(o, row))) {
+	while (!render(o, row)) {
+		if (make_room(o) || (o->end && wait_for_reader(o)))
+			continue;
 		o->dropped++;
 		return -ENOBUFS;
 	}
@@ -277,6 +296,8 @@ static void give_up(struct output *o)
 int output_flush(struct output *o, bool wait)
 {
 	int r = drain(o);
+	while (wait && r == -EAGAIN && wait_for_reader(o))
+		r = drain(o);
 	if (!wait || r != -EAGAIN)
 		return r;
 
@@ -293,6 +314,12 @@ int output_flush(struct output *o, bool wait)
 	if (r == -EAGAIN)
 		give_up(o);
 	return r;
+}
+
+void output_set_patient(struct output *o, bool (*told)(void *ctx), void *ctx)
+{
+	o->told = told;
+	o->told_ctx = ctx;
 }
 
 uint64_t output_dropped(const struct output *o)

@@ -64,6 +64,12 @@ unsigned output_lines(const struct output *o);
  * for a reader that stalls, then drops and counts what is left.
  */
 int output_flush(struct output *o, bool wait);
+/*
+ * For a run that can wait, as a file can: from now on no row is dropped. Where there is no room,
+ * and in output_flush with wait, the reader gets the time it takes, until told, which is asked ten
+ * times a second, says that the run was told to end; then all is as without.
+ */
+void output_set_patient(struct output *o, bool (*told)(void *ctx), void *ctx);
 uint64_t output_dropped(const struct output *o); /* rows */
 const struct output_style *output_style(const struct output *o);
 /* For the formats: what prepare left, and the chosen columns. */

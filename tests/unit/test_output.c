@@ -296,6 +296,86 @@ static void test_wait_is_patient_with_a_slow_reader(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* For tests of patience: when the run is told to end, and how often it was asked. */
+struct patience {
+	unsigned asked, told_after;
+};
+
+static bool told(void *ctx)
+{
+	struct patience *p = ctx;
+
+	return ++p->asked > p->told_after;
+}
+
+/* Three times the queue into a pipe whose reader sleeps first: nothing is lost. */
+static void test_a_patient_output_loses_no_row(void **state)
+{
+	(void)state;
+	enum { ROWS = 400000 };
+	struct patience patience = {.told_after = UINT32_MAX};
+	struct sample s = sample_row();
+	char path[100];
+	int fd[2], status;
+
+	memset(path, 'p', sizeof(path));
+	s.path = (struct text){path, sizeof(path)};
+	assert_int_equal(pipe(fd), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) { /* exits 0 when it got every line */
+		static char out[1 << 16];
+		unsigned lines = 0;
+		ssize_t r;
+		close(fd[1]);
+		usleep(500000);
+		while ((r = read(fd[0], out, sizeof(out))) > 0)
+			lines += lines_in(out, (size_t)r);
+		_exit(lines == ROWS ? 0 : 1);
+	}
+	close(fd[0]);
+	struct output *o = output_on(fd[1], "json");
+	output_set_patient(o, told, &patience);
+	for (s.status = 0; s.status < ROWS; s.status++)
+		assert_int_equal(output_row(o, &s.row), 0);
+	assert_true(patience.asked > 2);
+	assert_int_equal(output_flush(o, true), 0);
+	assert_int_equal(output_dropped(o), 0);
+	output_free(o);
+	close(fd[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void test_patience_ends_when_the_run_is_told_to(void **state)
+{
+	(void)state;
+	struct patience patience = {.told_after = 3};
+	struct sample s = sample_row();
+	unsigned rows = 0;
+	int fd[2], r;
+
+	assert_int_equal(pipe(fd), 0);
+	struct output *o = output_on(fd[1], "json");
+	output_set_patient(o, told, &patience);
+	(void)alarm(20);
+	do {
+		r = output_row(o, &s.row);
+		rows++;
+	} while (r == 0);
+	assert_int_equal(r, -ENOBUFS);
+	assert_int_equal(patience.asked, 4);
+	double start = seconds();
+	assert_int_equal(output_flush(o, true), -EAGAIN); /* two seconds, as of a live run */
+	assert_true(seconds() - start > 1.5);
+	(void)alarm(0);
+	assert_int_equal(patience.asked, 4);
+	assert_true(output_dropped(o) > 1 && output_dropped(o) < rows);
+	output_free(o);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static void test_row_larger_than_the_queue(void **state)
 {
 	(void)state;
@@ -384,6 +464,8 @@ int main(void)
 		cmocka_unit_test(test_full_disk_is_an_error),
 		cmocka_unit_test(test_wait_gives_up_and_counts),
 		cmocka_unit_test(test_wait_is_patient_with_a_slow_reader),
+		cmocka_unit_test(test_a_patient_output_loses_no_row),
+		cmocka_unit_test(test_patience_ends_when_the_run_is_told_to),
 		cmocka_unit_test(test_row_larger_than_the_queue),
 		cmocka_unit_test(test_bad_columns_and_descriptor),
 		cmocka_unit_test(test_style),
