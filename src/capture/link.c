@@ -34,23 +34,17 @@ enum {
 #define ARPHRD_RADIOTAP 803
 #define ARPHRD_NETLINK  824
 
+const uint16_t link_types[LINK_TYPES] = {
+	LINK_ETHERNET, LINK_COOKED_2,    LINK_COOKED, LINK_RAW,       LINK_RAW_BSD,
+	LINK_NULL,     LINK_RAW_OPENBSD, LINK_LOOP,   LINK_BARE_IPV4, LINK_BARE_IPV6,
+};
+
 bool link_known(uint16_t link)
 {
-	switch (link) {
-	case LINK_NULL:
-	case LINK_ETHERNET:
-	case LINK_RAW:
-	case LINK_RAW_BSD:
-	case LINK_RAW_OPENBSD:
-	case LINK_LOOP:
-	case LINK_COOKED:
-	case LINK_COOKED_2:
-	case LINK_BARE_IPV4:
-	case LINK_BARE_IPV6:
-		return true;
-	default:
-		return false;
-	}
+	for (unsigned i = 0; i < LINK_TYPES; i++)
+		if (link_types[i] == link)
+			return true;
+	return false;
 }
 
 void link_refusal(uint16_t link, char out[LINK_ERROR_MAX])

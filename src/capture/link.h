@@ -19,7 +19,10 @@ struct link {
 	uint16_t vlan[LINK_VLANS]; /* VLAN ids, the outermost first */
 };
 
-/* Is this LINKTYPE_ number one that link_parse knows? */
+/* The LINKTYPE_ numbers that link_parse knows. */
+#define LINK_TYPES 10
+extern const uint16_t link_types[LINK_TYPES];
+
 bool link_known(uint16_t link);
 
 /* "link type 105 is not read, only ...": for one that is not known; at most 160 bytes with the

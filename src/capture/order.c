@@ -177,6 +177,12 @@ static int take(struct order *o, struct frame *out)
 	return 1;
 }
 
+int order_next_held(struct order *o, struct frame *out)
+{
+	reclaim(o);
+	return o->n ? take(o, out) : 0;
+}
+
 int order_next(struct order *o, struct frame *out)
 {
 	reclaim(o);

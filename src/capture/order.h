@@ -27,6 +27,10 @@ void order_free(struct order *o);
  * -EAGAIN at once, and nothing is lost. */
 int order_next(struct order *o, struct frame *out);
 
+/* The earliest packet that waits, without asking the source: for one that has nothing for a while.
+ * 1 as order_next; 0: none waits. */
+int order_next_held(struct order *o, struct frame *out);
+
 /* Packets that came too late for their place, and were handed on when they came. */
 uint64_t order_late(const struct order *o);
 

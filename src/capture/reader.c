@@ -4,8 +4,10 @@
 #include "capture/reader.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "capture/reader_state.h"
 
@@ -52,6 +54,18 @@ int reader_open(const char *path, struct reader **out)
 	return err;
 }
 
+void reader_set_polled(struct reader *r)
+{
+	struct stat st;
+
+	r->polled = fstat(r->fd, &st) || !S_ISREG(st.st_mode);
+}
+
+int reader_fd(const struct reader *r)
+{
+	return r->fd;
+}
+
 void reader_close(struct reader *r)
 {
 	if (!r)
@@ -83,6 +97,8 @@ static int fill(struct reader *r)
 
 	if (r->ended)
 		return 0;
+	if (r->polled && poll(&(struct pollfd){.fd = r->fd, .events = POLLIN}, 1, 0) == 0)
+		return -EAGAIN;
 	got = read(r->fd, r->buffer + r->end, MIN(sizeof(r->buffer) - r->end, READ_MAX));
 	if (got < 0) {
 		int err = errno;

@@ -25,6 +25,12 @@ int reader_open(const char *path, struct reader **out);
 int reader_new(int fd, struct reader **out);
 void reader_close(struct reader *r);
 
+/* From now on reader_next says -EAGAIN where read(2) would wait: what fd is, is found out once, and
+ * a regular file never makes anybody wait. */
+void reader_set_polled(struct reader *r);
+/* The descriptor, still the reader's. */
+int reader_fd(const struct reader *r);
+
 /* 1: a packet; what it points to is valid until the next call. 0: the end, between two blocks.
  * -EBADMSG: the file is damaged or of a kind that is not read; -EINTR, -EAGAIN: nothing is lost,
  * call again; another -errno: reading failed. After an error but those two the same comes again.

@@ -27,6 +27,7 @@ struct reader {
 	int fd;
 	int failed;                                       /* the error that comes again, or 0 */
 	bool ended;                                       /* read(2) said so */
+	bool polled;                                      /* ask before each read(2) */
 	bool swapped;                                     /* the section's byte order is not ours */
 	int (*next)(struct reader *r, struct frame *out); /* of the file's format */
 	uint64_t offset;                                  /* in the file, of buffer[start] */

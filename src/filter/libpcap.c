@@ -58,11 +58,12 @@ static void free_code(struct bpf_program *code)
 	pcap_freecode(code);
 }
 
-/* A file's header says LINKTYPE_RAW where libpcap, inside, has DLT_RAW of the system; the other
- * types of packets that we read have one number (pcap-linktype(7)). */
+/* A file's header says LINKTYPE_RAW, or DLT_RAW of the system that wrote it (12, or 14 of OpenBSD),
+ * where libpcap, inside, has DLT_RAW of this one; the other types of packets that we read have one
+ * number (pcap-linktype(7)). */
 static int dlt_of(unsigned linktype)
 {
-	return linktype == 101 ? DLT_RAW : (int)linktype;
+	return linktype == 101 || linktype == 12 || linktype == 14 ? DLT_RAW : (int)linktype;
 }
 
 /*

@@ -157,6 +157,31 @@ static void test_interruptions_lose_nothing(void **state UNUSED)
 	}
 }
 
+static void test_what_is_held_can_be_had_without_asking(void **state UNUSED)
+{
+	static const int64_t times[] = {5, 3, 4, 1, 6};
+	static const unsigned want[] = {1, 2, 0};
+	_cleanup_order_ struct order *o = order_of(times, 3, 5);
+	struct frame p;
+
+	assert_int_equal(order_next_held(o, &p), 0);
+	source.end = -EAGAIN; /* a pipe that has no more for now */
+	assert_int_equal(order_next(o, &p), -EAGAIN);
+	for (unsigned i = 0; i < ARRAY_SIZE(want); i++) {
+		assert_int_equal(order_next_held(o, &p), 1);
+		assert_int_equal(which(&p), want[i]);
+	}
+	assert_int_equal(order_next_held(o, &p), 0);
+	source.n = ARRAY_SIZE(times); /* more comes, the first of it too late */
+	source.end = 0;
+	assert_int_equal(order_next(o, &p), 1);
+	assert_int_equal(which(&p), 3);
+	assert_int_equal(order_next(o, &p), 1);
+	assert_int_equal(which(&p), 4);
+	assert_int_equal(order_next(o, &p), 0);
+	assert_int_equal(order_late(o), 1);
+}
+
 static void test_window_of_packets(void **state UNUSED)
 {
 	static int64_t times[3 * ORDER_PACKETS];
@@ -223,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_a_packet_leaves_when_a_younger_one_was_read),
 		cmocka_unit_test(test_what_comes_too_late_is_handed_on_and_counted),
 		cmocka_unit_test(test_interruptions_lose_nothing),
+		cmocka_unit_test(test_what_is_held_can_be_had_without_asking),
 		cmocka_unit_test(test_window_of_packets),
 		cmocka_unit_test(test_many_sizes),
 	};

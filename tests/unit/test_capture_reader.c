@@ -450,17 +450,20 @@ static void test_cut_at_every_byte(void **state UNUSED)
 	}
 }
 
-/* A pipe that is fed byte by byte and must not be waited for. */
+/* A pipe that is fed byte by byte and must not be waited for, which it says itself or is asked. */
 static void test_a_slow_pipe(void **state UNUSED)
 {
-	for (int pcapng = 0; pcapng < 2; pcapng++) {
+	for (int kind = 0; kind < 4; kind++) {
+		bool pcapng = kind % 2, polled = kind / 2;
 		_cleanup_reader_ struct reader *r = NULL;
 		int ends[2], packets = 0;
 		struct frame p;
 
 		sample(pcapng);
-		assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+		assert_int_equal(pipe2(ends, O_CLOEXEC | (polled ? 0 : O_NONBLOCK)), 0);
 		assert_int_equal(reader_new(ends[0], &r), 0);
+		if (polled)
+			reader_set_polled(r);
 		for (size_t i = 0; i < file.n; i++) {
 			int got;
 
