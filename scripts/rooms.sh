@@ -18,7 +18,7 @@ check() {
 		allow("filter", "filter base")
 		allow("capture", "capture abi base")
 		allow("output", "output abi base")
-		allow("loader", "loader host filter output abi base")
+		allow("loader", "loader host filter capture output abi base")
 		allow("screen", "screen output base")
 		allow("tools", "abi base kernel protocol call host filter capture output loader")
 	}
@@ -80,6 +80,8 @@ self_test() {
 	plant call/join.c host/process.h refused
 	plant kernel/turn.bpf.h base/def.h refused
 	plant loader/session.c host/cgroup.h allowed
+	plant loader/capture_in.c capture/reader.h allowed
+	plant capture/reader.c loader/session.h refused
 	plant host/process.c loader/session.h refused
 	plant output/json.c ../base/buf.h refused
 	plant screen/live.c loader/session.h refused

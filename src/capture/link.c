@@ -114,8 +114,11 @@ static int cooked(const struct frame *p, struct link *out)
 	protocol = be16(b + (second ? 0 : 14));
 	if (second)
 		out->ifindex = be32(b + 4);
-	if (type < ARRAY_SIZE(types))
+	if (type < ARRAY_SIZE(types)) {
 		out->type = types[type];
+		out->direction =
+			out->type == FRAME_TYPE_OUTGOING ? FRAME_DIRECTION_OUT : FRAME_DIRECTION_IN;
+	}
 	if (kind == ARPHRD_FRAD || kind == ARPHRD_RADIOTAP || kind == ARPHRD_NETLINK)
 		return 0;
 	return tags(p, protocol, out);
@@ -170,6 +173,8 @@ int link_parse(const struct frame *p, struct link *out)
 		return err;
 	if (p->type != FRAME_TYPE_UNKNOWN)
 		found.type = p->type;
+	if (p->direction != FRAME_DIRECTION_UNKNOWN)
+		found.direction = p->direction;
 	*out = found;
 	return 0;
 }

@@ -15,6 +15,7 @@ struct link {
 	uint32_t ifindex;   /* on the host that captured, where the link layer says it; else 0 */
 	uint16_t ethertype; /* of the network packet; 0: it has none, or none is said */
 	uint8_t type;       /* enum frame_type */
+	uint8_t direction;  /* enum frame_direction */
 	uint8_t vlans;      /* how many of */
 	uint16_t vlan[LINK_VLANS]; /* VLAN ids, the outermost first */
 };
@@ -22,7 +23,7 @@ struct link {
 /* The LINKTYPE_ numbers that link_parse knows. */
 #define LINK_TYPES 10
 extern const uint16_t link_types[LINK_TYPES];
-
+/* Is it one of these? */
 bool link_known(uint16_t link);
 
 /* "link type 105 is not read, only ...": for one that is not known; at most 160 bytes with the
@@ -33,6 +34,7 @@ void link_refusal(uint16_t link, char out[LINK_ERROR_MAX]);
 /* 0; -EPROTONOSUPPORT: the link type is not known; -EBADMSG: the bytes end before the network
  * packet.
  *
- * type is what the file's flags said, else what the link layer says: all of it in Linux cooked
- * captures; in Ethernet frames broadcast and multicast, also of those that went out. */
+ * type and direction are what the file's flags said, else what the link layer says: all of it in
+ * Linux cooked captures; in Ethernet frames broadcast and multicast, also of those that went out.
+ */
 int link_parse(const struct frame *p, struct link *out);

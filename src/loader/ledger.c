@@ -39,7 +39,7 @@ void session_ledger(struct session *s)
 	char text[4096];
 	struct buf b = BUF_ON(text);
 
-	if (!s->skel)
+	if (!s->skel && !s->offline)
 		return;
 	buf_str(&b, "ledger\n");
 	ledger_line(&b, "rows", s->rows, "shown");

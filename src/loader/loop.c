@@ -14,13 +14,23 @@
 #define DRAIN_MS      10
 #define DRAIN_BUSY_MS 4
 #define BUSY_RECORDS  100
+/* How long a file is waited for, a pipe that is, until its tool is asked again. */
+#define SOURCE_MS 100
 
-static void on_signal(struct session *s)
+bool session_told(struct session *s)
 {
 	struct signalfd_siginfo si;
+	uint64_t limit = s->common.duration * 1000000000ull;
 
-	if (read(s->signal_fd, &si, sizeof(si)) == sizeof(si))
-		s->stop = true;
+	if (read(s->signal_fd, &si, sizeof(si)) == sizeof(si) ||
+	    (limit && clock_mono_ns() - s->started_ns >= limit))
+		s->stop = s->told = true;
+	return s->told;
+}
+
+static bool is_told(void *session)
+{
+	return session_told(session);
 }
 
 static int watch(struct session *s, int fd)
@@ -48,6 +58,10 @@ int session_loop_open(struct session *s)
 	r = watch(s, s->signal_fd);
 	if (!r && s->ring)
 		r = watch(s, ring_buffer__epoll_fd(s->ring));
+	if (!r && s->offline)
+		r = watch(s, s->source_fd);
+	if (r == -EPERM) /* a regular file, which always has what it has */
+		r = 0;
 	return r ? session_fail(s, r, "cannot wait for events: %s", strerror(-r)) : 0;
 }
 
@@ -66,7 +80,7 @@ static int flush_output(struct session *s, bool wait)
 	return session_fail(s, r, "cannot write the output: %s", strerror(-r));
 }
 
-static int turn(struct session *s)
+static int turn_live(struct session *s)
 {
 	uint64_t now;
 	int r;
@@ -78,8 +92,22 @@ static int turn(struct session *s)
 		s->next_tick_ns = now + s->tick_ms * 1000000ull;
 		r = s->tool->tick(s, now);
 	}
-	if (s->common.duration && now - s->started_ns >= s->common.duration * 1000000000ull)
-		s->stop = true;
+	return r;
+}
+
+static int turn_offline(struct session *s)
+{
+	int r = s->tool->tick(s, clock_mono_ns());
+
+	s->waiting = r == -EAGAIN;
+	return s->waiting ? 0 : r;
+}
+
+static int turn(struct session *s)
+{
+	int r = s->offline ? turn_offline(s) : turn_live(s);
+
+	(void)session_told(s);
 	if (r == -ECANCELED) {
 		s->stop = true;
 		r = 0;
@@ -87,22 +115,29 @@ static int turn(struct session *s)
 	return r ? r : flush_output(s, false);
 }
 
+/* ms until the next turn, unless something comes before. */
+static int until_next(const struct session *s, uint64_t new_records)
+{
+	if (s->offline)
+		return s->waiting ? SOURCE_MS : 0;
+	return new_records > BUSY_RECORDS ? DRAIN_BUSY_MS : DRAIN_MS;
+}
+
 int session_loop(struct session *s)
 {
 	struct epoll_event e[4];
-	int r = 0, wait = DRAIN_MS;
+	int r = 0, wait = s->offline ? 0 : DRAIN_MS;
 
 	s->started_ns = clock_mono_ns();
 	s->next_tick_ns = s->started_ns + s->tick_ms * 1000000ull;
+	if (s->offline)
+		output_set_patient(s->output, is_told, s);
 	while (!s->stop && !r) {
-		int n = epoll_wait(s->epoll_fd, e, ARRAY_SIZE(e), wait);
 		uint64_t before = s->records;
 
-		for (int i = 0; i < n; i++)
-			if (e[i].data.fd == s->signal_fd)
-				on_signal(s);
+		(void)epoll_wait(s->epoll_fd, e, ARRAY_SIZE(e), wait);
 		r = turn(s);
-		wait = s->records - before > BUSY_RECORDS ? DRAIN_BUSY_MS : DRAIN_MS;
+		wait = until_next(s, s->records - before);
 	}
 	if (r || s->reader_gone)
 		return r;

@@ -17,6 +17,8 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+#define NOT_SAID UINT64_MAX /* what -o is until it is given */
+
 void *session_conf(struct session *s)
 {
 	return s->conf;
@@ -86,6 +88,24 @@ int session_fail(struct session *s, int error, const char *format, ...)
 		log_error("%s", text); /* the first cause; what follows from it is noise */
 	s->error = error;
 	return error;
+}
+
+void session_fail_late(struct session *s, int error, const char *format, ...)
+{
+	va_list args;
+
+	if (s->late_error)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(s->late_text, sizeof(s->late_text), format, args);
+	va_end(args);
+	s->late_error = error;
+}
+
+void session_set_offline(struct session *s, int fd)
+{
+	s->offline = true;
+	s->source_fd = fd;
 }
 
 uint64_t session_where_columns(const struct session *s)
@@ -250,8 +270,11 @@ static int parse_options(struct session *s, int argc, char **argv)
 		return session_fail(s, r, "%.*s", (int)err.len, err.p);
 	s->operands = argv + 1;
 	s->n_operands = (unsigned)operands;
+	s->common.rows_asked = s->common.json || s->common.fields.n || s->common.format != NOT_SAID;
 	if (s->common.json)
 		s->common.format = 1;
+	else if (s->common.format == NOT_SAID)
+		s->common.format = 0;
 	log_verbose = s->common.verbose;
 	return 0;
 }
@@ -312,7 +335,8 @@ static int run(struct session *s)
 	(void)malloc_trim(
 		0); /* loading takes some MB for the kernel's types, and running does not */
 	/* A reader that comes late loses records. It runs little, but when it is due. */
-	(void)setpriority(PRIO_PROCESS, 0, -10);
+	if (!s->offline)
+		(void)setpriority(PRIO_PROCESS, 0, -10);
 	if (!s->ring && !s->tool->tick)
 		return output_flush(s->output, true) == -EPIPE ? 0 : s->error;
 	r = session_loop_open(s);
@@ -322,7 +346,7 @@ static int run(struct session *s)
 	if (r)
 		return session_fail(s, r, "cannot give up privileges (%s), so nothing is parsed",
 				    strerror(-r));
-	s->wall_offset = clock_wall_offset_ns();
+	s->wall_offset = s->offline ? 0 : clock_wall_offset_ns();
 	say_ready(s);
 	r = session_loop(s);
 	session_ledger(s);
@@ -352,7 +376,8 @@ int session_run(const struct tool *tool, int argc, char **argv)
 			    .counters_fd = -1,
 			    .cgroup_fd = -1,
 			    .epoll_fd = -1,
-			    .signal_fd = -1};
+			    .signal_fd = -1,
+			    .common.format = NOT_SAID};
 	int r;
 
 	s.conf = calloc(1, tool->conf_size + 1);
@@ -364,6 +389,8 @@ int session_run(const struct tool *tool, int argc, char **argv)
 	if (!r && !show_manual(&s))
 		r = run(&s);
 	session_close(&s);
+	if (!r && s.late_error)
+		r = session_fail(&s, s.late_error, "%s", s.late_text);
 	if (!r)
 		return EXIT_OK;
 	return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;

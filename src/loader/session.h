@@ -13,6 +13,7 @@
 struct common {
 	uint64_t format; /* index in output_kinds */
 	bool json;
+	bool rows_asked;   /* how rows are to be printed was said, by -o, --json or --fields */
 	uint64_t duration; /* seconds, 0: until told */
 	uint64_t rows;     /* 0: no limit */
 	uint64_t pid;
@@ -82,9 +83,17 @@ uint64_t session_where_columns(const struct session *s);
 int session_drain(struct session *s);
 struct output *session_output(struct session *s);
 void session_set_tick(struct session *s, unsigned ms);
+/*
+ * In open: events come from a capture file, open as fd (borrowed), and not from the kernel. Then
+ * times are ns since the epoch already, tick is called again at once while it returns 0, and when
+ * fd has something or a tenth of a second later when it returns -EAGAIN; the file waits for who
+ * reads the rows, so that none is lost.
+ */
+void session_set_offline(struct session *s, int fd);
 void session_stop(struct session *s); /* ends the run as Ctrl-C would */
 
-/* CLOCK_MONOTONIC ns of a record to ns since the epoch; follows clock steps. */
+/* CLOCK_MONOTONIC ns of a record to ns since the epoch; follows clock steps. Of a run from a file:
+ * the same number. */
 int64_t session_wall(const struct session *s, uint64_t mono_ns);
 uint64_t session_counter(const struct session *s, enum counter c);
 
@@ -95,6 +104,9 @@ void ledger_line(struct buf *b, const char *name, uint64_t value, const char *he
 
 /* One sentence on standard error with the next step; returns error. */
 int session_fail(struct session *s, int error, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same for what does not stop the run but makes it incomplete: said at the very end, behind
+ * rows and ledger, if nothing worse was; the first one counts. The exit status is then 1. */
+void session_fail_late(struct session *s, int error, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* ---- for main ---- */
 

@@ -42,13 +42,21 @@ struct session {
 	uint64_t started_ns, next_tick_ns;
 	int64_t wall_offset;
 	bool stop, reader_gone;
-	int error; /* what ended the run, when it failed */
+	bool told;    /* to stop, by a signal or by -d */
+	bool offline; /* events come from a capture file: */
+	int source_fd;
+	bool waiting; /* it had nothing in the last turn */
+	int error;    /* what ended the run, when it failed */
+	int late_error;
+	char late_text[1024];
 };
 
 /* loop.c: what the loop waits for is opened while privileges are there. 0 or -errno, said. */
 int session_loop_open(struct session *s);
 /* Until told to stop. 0 or -errno. */
 int session_loop(struct session *s);
+/* Was the run told to end, by a signal or by -d? For those who wait inside a turn. */
+bool session_told(struct session *s);
 /* ledger.c: what was seen, shown and lost, on standard error. */
 void session_ledger(struct session *s);
 /* attach.c */

@@ -36,7 +36,8 @@ struct record_handler {
 struct tool {
 	struct manual manual;
 	unsigned needs;
-	/* Instead of needs, where they depend on the options: conf is filled in. May be NULL. */
+	/* Instead of needs, where they depend on the options: conf is filled in. A run from a file
+	 * has none. May be NULL. */
 	unsigned (*needs_for)(const void *conf);
 	size_t conf_size;         /* of the struct that manual.opts write into, zeroed first */
 	const void *conf_default; /* copied into it, or NULL */

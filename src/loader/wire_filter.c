@@ -6,7 +6,6 @@
 #include <bpf/bpf.h>
 #include <net/if_arp.h>
 
-#include "filter/compile.h"
 #include "filter/dump.h"
 #include "filter/translate.h"
 
@@ -34,6 +33,16 @@ char *wire_expression(char *const *words, unsigned n)
 	}
 	text[b.len] = '\0';
 	return text;
+}
+
+int wire_expression_fail(struct session *s, int error, const char *expression,
+			 const struct filter_error *why)
+{
+	char text[2048];
+	struct buf b = BUF_ON(text);
+
+	filter_error_text(&b, expression, why);
+	return session_fail(s, error, "filter: %.*s", (int)b.len, b.p);
 }
 
 static bool has_ethernet(const struct wire_interface *i)
@@ -67,14 +76,9 @@ static int compile(struct session *s, const struct wire_interface *i, const char
 				   .snaplen = SNAPLEN,
 				   .live = i->name};
 	struct filter_error error = {.at = -1};
-	char text[2048];
-	struct buf b = BUF_ON(text);
 	int r = filter_compile(expression, &link, p, &error);
 
-	if (!r)
-		return 0;
-	filter_error_text(&b, expression, &error);
-	return session_fail(s, r, "filter: %.*s", (int)b.len, b.p);
+	return r ? wire_expression_fail(s, r, expression, &error) : 0;
 }
 
 static int dump(struct session *s, const struct filter_program *p, const struct filter_ebpf *e)

@@ -3,6 +3,7 @@
  * The classic program of libpcap is translated, loaded, and tail-calls the tap's. */
 #pragma once
 
+#include "filter/compile.h"
 #include "loader/wire.h"
 
 struct wire_filter {
@@ -12,6 +13,9 @@ struct wire_filter {
 
 /* The words of a command line, joined by spaces: owned by the caller; NULL is no memory. */
 char *wire_expression(char *const *words, unsigned n);
+/* Says what is wrong with it, with the place marked; returns error. */
+int wire_expression_fail(struct session *s, int error, const char *expression,
+			 const struct filter_error *why);
 
 /*
  * A program for the sockets of interface i that hands the packets which match to program (a socket

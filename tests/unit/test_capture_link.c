@@ -112,6 +112,10 @@ static void test_cooked(void **state UNUSED)
 			       i);
 		expect(276, hex, 20, LINK_IPV6, types[i]);
 		assert_int_equal(found.ifindex, 0x10002);
+		assert_int_equal(found.direction,
+				 types[i] == FRAME_TYPE_OUTGOING  ? FRAME_DIRECTION_OUT
+				 : types[i] == FRAME_TYPE_UNKNOWN ? FRAME_DIRECTION_UNKNOWN
+								  : FRAME_DIRECTION_IN);
 	}
 	expect(113, "0104 0001 0006 0200000000010000 0800", 16, LINK_IPV4, FRAME_TYPE_UNKNOWN);
 	/* 802.3 with LLC; netlink, whose protocol is its own; GRE, whose protocol is an ethertype
@@ -154,9 +158,13 @@ static void test_flags_of_the_file_come_first(void **state UNUSED)
 	struct frame p = packet_of(1, "ffffffffffff 020000000001 0800");
 	struct link l;
 
+	assert_int_equal(link_parse(&p, &l), 0);
+	assert_int_equal(l.direction, FRAME_DIRECTION_UNKNOWN);
 	p.type = FRAME_TYPE_OUTGOING;
+	p.direction = FRAME_DIRECTION_OUT;
 	assert_int_equal(link_parse(&p, &l), 0);
 	assert_int_equal(l.type, FRAME_TYPE_OUTGOING);
+	assert_int_equal(l.direction, FRAME_DIRECTION_OUT);
 	free((void *)p.bytes);
 }
 
