@@ -5,29 +5,16 @@
 #pragma once
 
 #include "kernel/bpf.h"
+#include "kernel/filter.h"
 
-/* local, remote: ports in host order. */
 ALWAYS_INLINE bool filter_ports(u16 local, u16 remote)
 {
-	if (!filter.n_ports)
-		return true;
-	for (u32 i = 0; i < FILTER_PORTS; i++) {
-		if (i < filter.n_ports && (filter.ports[i] == local || filter.ports[i] == remote))
-			return true;
-	}
-	return false;
+	return filter_has_port(&filter, local, remote);
 }
 
-ALWAYS_INLINE bool filter_net_has(const u64 *a)
-{
-	return (a[0] & filter.net_mask[0]) == filter.net[0] &&
-	       (a[1] & filter.net_mask[1]) == filter.net[1];
-}
-
-/* local, remote: 16 bytes each, IPv4 as IPv4-mapped. */
 ALWAYS_INLINE bool filter_addresses(const u64 *local, const u64 *remote)
 {
-	return !filter.by_net || filter_net_has(local) || filter_net_has(remote);
+	return filter_has_address(&filter, local, remote);
 }
 
 /* The same as filter_has_owner() of abi/record.h, on the read-only copy. */

@@ -72,7 +72,7 @@ ALWAYS_INLINE void flow_emit(struct flow *f, const struct ended *e, u64 now);
 ALWAYS_INLINE void flow_payload(packet_bytes *b, struct flow *f, struct payload *about, u32 from,
 				u32 len);
 /* What user space knows of the connection: enum mark, or 0. */
-ALWAYS_INLINE u32 flow_mark_of(u64 cookie);
+ALWAYS_INLINE u32 flow_mark_of(const struct flow *f);
 
 ALWAYS_INLINE bool flow_b_is_lower(const struct packet *p)
 {
@@ -215,7 +215,7 @@ ALWAYS_INLINE bool flow_crossed_request(packet_bytes *b, struct conn *c,
 
 ALWAYS_INLINE void flow_mark(struct flow *f)
 {
-	u32 mark = flow_mark_of(f->cookie);
+	u32 mark = flow_mark_of(f);
 
 	if (mark == MARK_FOLLOW)
 		f->conn.mode |= CONN_FOLLOW;

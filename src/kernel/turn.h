@@ -185,7 +185,7 @@ ALWAYS_INLINE bool turn_ends(const struct conn *c, const struct segment *s, bool
 	return !(c->mode & CONN_COUNTED) && (s64)(s->now - turn_last_ns(c)) > STREAM_QUIET_NS;
 }
 
-ALWAYS_INLINE void turn_start(struct conn *c, u64 now)
+ALWAYS_INLINE void turn_start(struct conn *c)
 {
 	c->join_seq = c->next[0];
 	c->join_ack = c->next[1];
@@ -262,7 +262,7 @@ ALWAYS_INLINE void turn_request(struct conn *c, const struct segment *s, u32 fre
 				struct head_take *t)
 {
 	if (c->phase == PHASE_IDLE) {
-		turn_start(c, s->now);
+		turn_start(c);
 		c->phase = PHASE_REQUEST;
 		t->what = TAKE_START;
 	} else if (c->phase == PHASE_RESPONSE && (u16)c->next[1] != c->crossed) {
@@ -282,7 +282,7 @@ ALWAYS_INLINE void turn_response(struct conn *c, const struct segment *s, u32 fr
 				 struct head_take *t)
 {
 	if (c->phase == PHASE_IDLE) { /* it speaks first: an exchange without a request */
-		turn_start(c, s->now);
+		turn_start(c);
 		c->phase = PHASE_REQUEST;
 		t->what = TAKE_START;
 	}

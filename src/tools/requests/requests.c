@@ -13,6 +13,13 @@
 #define HELD           8192
 #define SHOW_NS        1000000000ull
 
+int requests_take(struct requests *r, const struct exchange *x)
+{
+	if (!told_take(r, x))
+		(void)join_add(r->join, x, x->now_ns);
+	return r->shown;
+}
+
 static int on_exchange(struct session *s, const struct record *rec)
 {
 	struct requests *r = session_state(s);
@@ -20,9 +27,7 @@ static int on_exchange(struct session *s, const struct record *rec)
 
 	if (sizeof(*x) + x->request_head + x->response_head > rec->size)
 		return 0;
-	if (!told_take(r, x))
-		(void)join_add(r->join, x, x->now_ns);
-	return r->shown;
+	return requests_take(r, x);
 }
 
 static const struct record_handler records[] = {
@@ -48,6 +53,8 @@ bool requests_heads_shown(const struct requests *r)
 
 static const struct tap *tap_of(const struct requests_conf *conf)
 {
+	if (conf->file)
+		return &tap_file;
 	return conf->interfaces.n ? &tap_wire : &tap_socket;
 }
 
@@ -70,10 +77,15 @@ static int check_options(struct session *s, const struct requests_conf *asked)
 	if (asked->path_depth && !asked->by.n)
 		return session_fail(s, -EINVAL,
 				    "--path-depth folds the groups of --by path: give that too");
+	if (asked->in_flight && asked->file)
+		return session_fail(s, -EINVAL,
+				    "--in-flight shows what is waiting now, and in a file nothing "
+				    "is");
 	if ((n_words || asked->dump_filter) && tap_of(asked) == &tap_socket)
 		return session_fail(s, -EINVAL,
 				    "a filter expression is for packets: name an interface with -i "
-				    "IF; for sockets there are --port, --net and --where");
+				    "IF or a file with -r FILE; for sockets there are --port, "
+				    "--net and --where");
 	return 0;
 }
 
@@ -138,9 +150,14 @@ static int requests_tick(struct session *s, uint64_t now_ns)
 	int e = 0;
 
 	r->now_ns = now_ns;
+	if (r->tap->read)
+		e = r->tap->read(r);
+	now_ns = r->now_ns;
 	join_expire(r->join, now_ns);
 	notes_expire(r, false);
 	told_expire(r, now_ns);
+	if (r->tap->read)
+		return r->shown ? r->shown : e;
 	if (r->conf->in_flight) {
 		if (now_ns >= r->next_show_ns) {
 			r->next_show_ns = now_ns + SHOW_NS;
@@ -163,7 +180,8 @@ static int requests_finish(struct session *s)
 	struct requests *r = session_state(s);
 	int e;
 
-	r->now_ns = clock_mono_ns();
+	if (!r->tap->read)
+		r->now_ns = clock_mono_ns();
 	if (r->shown || r->conf->in_flight)
 		return 0;
 	e = r->tap->sweep(r, 0, true);
@@ -179,7 +197,7 @@ static int requests_finish(struct session *s)
 		return 0;
 	if (output_style(session_output(s))->terminal)
 		output_new_block(session_output(s));
-	return by_show(r->by, clock_mono_ns() - session_started(s));
+	return by_show(r->by, r->now_ns - (r->tap->read ? r->begin_ns : session_started(s)));
 }
 
 static void requests_ledger(struct session *s, struct buf *out)
@@ -244,6 +262,8 @@ static const struct opt opts[] = {
 	 .help = "what passes this interface, instead of this host's sockets; may be repeated; "
 		 "any: "
 		 "every one"},
+	{'r', "read", "FILE", OPT_TEXT, 0, offsetof(struct requests_conf, file),
+	 .help = "what is in a capture file (pcap or pcapng; - is standard input), without root"},
 	{0, "dump-filter", NULL, OPT_FLAG, 0, offsetof(struct requests_conf, dump_filter),
 	 .help = "print the programs that the filter becomes, and end"},
 	{0},

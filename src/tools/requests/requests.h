@@ -13,6 +13,7 @@
 struct requests_conf {
 	bool in_flight, heads, show_secrets, dump_filter;
 	struct opt_list by, interfaces;
+	const char *file; /* -r */
 	uint64_t path_depth;
 };
 
@@ -106,6 +107,9 @@ struct requests;
 struct tap {
 	unsigned needs; /* enum need */
 	int (*open)(struct requests *r);
+	/* NULL: records come by the session. Else, at each tick: takes some of what there is, and
+	 * says by r->now_ns which time it is there. 0 or what tick returns. */
+	int (*read)(struct requests *r);
 	/* Snapshots of what has been quiet for quiet_ns (all: of everything) come as records. 0 or
 	 * -errno, said. */
 	int (*sweep)(struct requests *r, uint64_t quiet_ns, bool all);
@@ -118,7 +122,7 @@ struct tap {
 	void (*close)(struct requests *r); /* may be NULL */
 };
 
-extern const struct tap tap_socket, tap_wire;
+extern const struct tap tap_socket, tap_wire, tap_file;
 
 /* What the taps in the kernel have in common: kernel/emit.bpf.h. */
 struct kernel_tap {
@@ -135,6 +139,7 @@ struct requests {
 	const struct tap *tap;
 	struct kernel_tap kernel; /* of a tap that is there */
 	struct wire *wire;        /* of tap_wire */
+	struct file *file;        /* of tap_file */
 	struct join *join;
 	struct follow *follow;
 	struct followed *followed;
@@ -146,8 +151,9 @@ struct requests {
 	uint64_t wanted; /* columns that the output or a filter asks for */
 	uint64_t next_sweep_ns, next_show_ns;
 	uint64_t now_ns;
-	unsigned waiting; /* calls that --in-flight showed last */
-	int shown;        /* what session_row said last, when not 0 */
+	uint64_t begin_ns; /* of the first packet in a file; 0: not from a file */
+	unsigned waiting;  /* calls that --in-flight showed last */
+	int shown;         /* what session_row said last, when not 0 */
 	uint64_t calls, upgraded_bytes, absorbed, goodbyes, both_ends;
 	char scratch[96 * 1024]; /* texts of the row that is being made */
 };
@@ -196,7 +202,9 @@ void by_free(struct by *b);
 void by_add(struct by *b, const struct call_row *row);
 int by_show(struct by *b, uint64_t elapsed_ns);
 
-/* requests.c: what to tell a tap before it is loaded. */
+/* requests.c: a record with its heads behind it. 0, or what a record's handler returns. */
+int requests_take(struct requests *r, const struct exchange *x);
+/* What to tell a tap before it is loaded. */
 bool requests_ssh_shown(const struct requests *r);
 bool requests_heads_shown(const struct requests *r);
 

@@ -57,8 +57,9 @@ ALWAYS_INLINE void flow_leave(struct flow *f)
 
 /* ---- what the engine asks for ---- */
 
-ALWAYS_INLINE u32 flow_mark_of(u64 cookie)
+ALWAYS_INLINE u32 flow_mark_of(const struct flow *f)
 {
+	u64 cookie = f->cookie;
 	u32 *mark = marks_used ? bpf_map_lookup_elem(&marks, &cookie) : NULL;
 
 	return mark ? *mark : 0;
