@@ -107,7 +107,7 @@ $(UNITS): $(B)/unit/%: tests/unit/%.c $(LIB)
 	$(CC) $(CFLAGS) -Itests/unit -MMD -MP $(LDFLAGS) $< $(LIB) $(LIBS) -lcmocka -o $@
 $(PROGRAMS): $(B)/programs/%: tests/programs/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) -pthread $(if $(findstring uring,$*),-luring) -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LIBS) -pthread $(if $(findstring uring,$*),-luring) -o $@
 units: $(UNITS)
 programs: $(PROGRAMS) $(BENCHES)
 

@@ -3,6 +3,7 @@
  * Source: draft-ietf-opsawg-pcapng-02; section numbers below are those of the draft. */
 #include "capture/pcapng.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -154,6 +155,22 @@ static void cut(struct pcapng *w, size_t written)
 		(void)lseek(w->fd, w->on_disk, SEEK_SET);
 }
 
+/* Bytes written, or -errno. */
+static ssize_t write_some(struct pcapng *w, const char *p, size_t n)
+{
+	ssize_t done;
+	int err = w->options->ready ? w->options->ready(w->options->ctx, w->fd) : 0;
+
+	if (err)
+		return err;
+	if (w->options->ready)
+		n = MIN(n, (size_t)PIPE_BUF);
+	do
+		done = write(w->fd, p, n);
+	while (done < 0 && errno == EINTR);
+	return done < 0 ? -errno : done;
+}
+
 static int flush(struct pcapng *w)
 {
 	size_t done = 0;
@@ -161,16 +178,13 @@ static int flush(struct pcapng *w)
 
 	if (!w->out.len)
 		return 0;
-	while (done < w->out.len) {
-		ssize_t n = write(w->fd, w->buffer + done, w->out.len - done);
+	while (done < w->out.len && !err) {
+		ssize_t n = write_some(w, w->buffer + done, w->out.len - done);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err = -errno;
-			break;
-		}
-		done += (size_t)n;
+		if (n < 0)
+			err = (int)n;
+		else
+			done += (size_t)n;
 	}
 	if (err) {
 		cut(w, done);

@@ -23,6 +23,10 @@ struct pcapng_options {
 	/* A descriptor of file number n, empty, for writing; the writer closes it. Or -errno.
 	 * Called when the file before it is complete. Not needed where file_bytes is 0. */
 	int (*open)(void *ctx, unsigned n);
+	/* For what is no file: called before each write, which is then of at most PIPE_BUF bytes,
+	 * so that it does not block once poll(2) said POLLOUT (pipe(7)). 0; -errno: writing has
+	 * failed. NULL: all there is, in one write. */
+	int (*ready)(void *ctx, int fd);
 	void *ctx;
 	int64_t start_ns; /* when the capture began, since the epoch */
 };

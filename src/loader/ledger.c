@@ -39,10 +39,11 @@ void session_ledger(struct session *s)
 	char text[4096];
 	struct buf b = BUF_ON(text);
 
-	if (!s->skel && !s->offline)
+	if (!s->skel && !s->offline && !s->capture)
 		return;
 	buf_str(&b, "ledger\n");
-	ledger_line(&b, "rows", s->rows, "shown");
+	ledger_line(&b, "rows", s->rows,
+		    s->quiet ? "not shown: their packets are written" : "shown");
 	if (s->ring) {
 		ledger_line(&b, "records", s->records, "taken from the kernel");
 		ledger_line(&b, "lost_ring", session_counter(s, COUNT_LOST_RING),
@@ -57,6 +58,8 @@ void session_ledger(struct session *s)
 			 "exchanges that the filter kept in the kernel");
 	line_unless_zero(&b, "ssh_bytes", session_counter(s, COUNT_SSH_BYTES),
 			 "payload on port 22, left out (show with --port 22)");
+	if (s->capture)
+		capture_out_ledger(s->capture, &b);
 	if (s->tool->ledger)
 		s->tool->ledger(s, &b);
 	(void)fwrite(b.p, 1, b.len, stderr);

@@ -107,6 +107,8 @@ static int turn(struct session *s)
 {
 	int r = s->offline ? turn_offline(s) : turn_live(s);
 
+	if (!r && s->capture)
+		r = capture_out_turn(s->capture, clock_mono_ns());
 	(void)session_told(s);
 	if (r == -ECANCELED) {
 		s->stop = true;
@@ -139,12 +141,12 @@ int session_loop(struct session *s)
 		r = turn(s);
 		wait = until_next(s, s->records - before);
 	}
-	if (r || s->reader_gone)
-		return r;
-	if (s->tool->finish) {
+	if (!r && !s->reader_gone && s->tool->finish) {
 		r = s->tool->finish(s);
 		if (r == -ECANCELED)
 			r = 0;
 	}
-	return r ? r : flush_output(s, true);
+	if (s->capture)
+		capture_out_end(s->capture);
+	return r || s->reader_gone ? r : flush_output(s, true);
 }

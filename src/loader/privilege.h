@@ -9,6 +9,8 @@
 enum {
 	PRIVILEGE_CAPS_ONLY =
 		1 << 0, /* no system-call filter: for a process that still opens files */
+	PRIVILEGE_CAPTURE = 1 << 1, /* a capture file is written: it may be cut, and the next one's
+				       descriptor received */
 };
 
 /*
@@ -20,3 +22,20 @@ enum {
  * or mounted afterwards. 0 or -errno, after which the process must not go on to parse.
  */
 int privilege_drop(unsigned flags);
+
+/* A system call that stays allowed, where the arguments (counted from 0) have these values. */
+struct privilege_call {
+	int number; /* SYS_* */
+	unsigned n_args;
+	struct {
+		unsigned at;
+		uint32_t value;
+	} args[2];
+};
+
+/*
+ * For a process that does one thing: drops every capability but the one (CAP_*) that is kept, if
+ * the process has it, forbids gaining privileges, and every system call but these n. Everything
+ * else fails with EPERM. 0 or -errno, after which the process must not go on.
+ */
+int privilege_confine(int kept, const struct privilege_call *calls, unsigned n);

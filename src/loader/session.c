@@ -123,6 +123,8 @@ uint64_t session_columns(const struct session *s)
 	unsigned n = output_fields(s->output, &fields);
 	uint64_t mask = session_where_columns(s);
 
+	if (s->quiet)
+		return mask;
 	for (unsigned i = 0; i < n; i++)
 		mask |= 1ull << fields[i];
 	return mask;
@@ -142,7 +144,7 @@ int session_row(struct session *s, const struct row *row)
 		return -ECANCELED;
 	if (!session_where(s, row))
 		return 0;
-	if (output_row(s->output, row))
+	if (!s->quiet && output_row(s->output, row))
 		return 0; /* dropped and counted by the output */
 	s->rows++;
 	return s->common.rows && s->rows >= s->common.rows ? -ECANCELED : 0;
@@ -150,7 +152,7 @@ int session_row(struct session *s, const struct row *row)
 
 int session_group(struct session *s, const struct row *row)
 {
-	if (!output_row(s->output, row))
+	if (s->quiet || !output_row(s->output, row))
 		s->rows++;
 	return 0;
 }
@@ -342,7 +344,7 @@ static int run(struct session *s)
 	r = session_loop_open(s);
 	if (r)
 		return r;
-	r = privilege_drop(0);
+	r = privilege_drop(s->capture ? PRIVILEGE_CAPTURE : 0);
 	if (r)
 		return session_fail(s, r, "cannot give up privileges (%s), so nothing is parsed",
 				    strerror(-r));
@@ -359,6 +361,7 @@ static void session_close(struct session *s)
 		s->tool->close(s);
 	for (unsigned i = 0; i < s->n_where; i++)
 		where_free(&s->where[i]);
+	capture_out_free(s->capture);
 	session_detach(s);
 	output_free(s->output);
 	if (s->signal_fd >= 0)

@@ -45,8 +45,10 @@ struct session {
 	bool told;    /* to stop, by a signal or by -d */
 	bool offline; /* events come from a capture file: */
 	int source_fd;
-	bool waiting; /* it had nothing in the last turn */
-	int error;    /* what ended the run, when it failed */
+	bool waiting;                /* it had nothing in the last turn */
+	struct capture_out *capture; /* the file that packets are written to, or NULL */
+	bool quiet;                  /* which is instead of rows */
+	int error;                   /* what ended the run, when it failed */
 	int late_error;
 	char late_text[1024];
 };
@@ -59,6 +61,11 @@ int session_loop(struct session *s);
 bool session_told(struct session *s);
 /* ledger.c: what was seen, shown and lost, on standard error. */
 void session_ledger(struct session *s);
+/* capture_out.c: in each turn: 0 or -ECANCELED; at the end, more than once too; in the ledger. */
+int capture_out_turn(struct capture_out *o, uint64_t now_ns);
+void capture_out_end(struct capture_out *o);
+void capture_out_ledger(const struct capture_out *o, struct buf *b);
+void capture_out_free(struct capture_out *o); /* NULL too */
 /* attach.c */
 int session_check_needs(struct session *s);
 void session_detach(struct session *s);
