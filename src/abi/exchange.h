@@ -9,6 +9,7 @@ enum exchange_kind {
 	RECORD_EXCHANGE, /* struct exchange, then request_head + response_head bytes */
 	RECORD_PAYLOAD,  /* struct payload, then its bytes: a connection in follow mode */
 	RECORD_SILENT,   /* struct silent: a requester that leaves its exchanges to the other end */
+	RECORD_FRAME,    /* struct frame_record, then its bytes: a packet, where these are kept */
 };
 
 enum role { ROLE_UNKNOWN, ROLE_REQUESTER, ROLE_RESPONDER };
@@ -102,3 +103,23 @@ struct silent {
 	struct owner owner;
 };
 ABI_SIZE(struct silent, 72);
+
+#define FRAME_KEPT_MAX 512 /* bytes of a packet that are copied: its headers, and a head */
+
+/* A packet with payload, FIN or RST of a followed connection. */
+struct frame_record {
+	struct record r;
+	u64 cookie;
+	u64 now_ns;
+	u32 number; /* the exchange that was going on, or over */
+	u32 length; /* of the packet, from the first byte that follows; captured of them do */
+	u32 captured;
+	u32 interface; /* its index; 0: at a socket, and the bytes begin at the IP header */
+	u16 tag_type;  /* EtherType of a VLAN tag that was taken out of the packet; 0: none was */
+	u16 tag;
+	u8 ethernet; /* 1: the bytes begin at an Ethernet header; else at the IP header */
+	u8 type;     /* PACKET_HOST and so on of linux/if_packet.h */
+	u8 pad[2];
+	char name[16]; /* of the interface */
+};
+ABI_SIZE(struct frame_record, 64);

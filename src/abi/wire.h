@@ -5,6 +5,8 @@
 
 #include "abi/types.h"
 
+#define WIRE_NAME_LEN 16 /* IFNAMSIZ of include/uapi/linux/if.h */
+
 enum wire_direction { DIRECTION_BOTH, DIRECTION_OUT, DIRECTION_IN };
 
 /* A socket, as the packets that it sends and gets name it. Remote is 0 for one that is not

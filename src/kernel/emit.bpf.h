@@ -11,6 +11,7 @@
 /* Set before loading. */
 const volatile bool ssh_shown;
 const volatile bool heads_shown; /* a column, a filter or -H asks for them */
+const volatile bool frames_kept; /* packets are copied, too */
 
 /* What user space has learned of a connection, by the cookie of its records: read at the start of a
  * turn, and only while there is any. */
@@ -145,4 +146,24 @@ ALWAYS_INLINE void payload_emit(struct __sk_buff *skb, struct payload *about, u3
 	}
 	if (len > done)
 		payload_piece(skb, about, from + done, len - done);
+}
+
+/* ---- packets ---- */
+
+/* The packet's first bytes. about: all of the record but its sizes. Not static: verified once. */
+__noinline int frame_emit(struct __sk_buff *skb, const struct frame_record *about)
+{
+	u32 n = skb->len > FRAME_KEPT_MAX ? FRAME_KEPT_MAX : skb->len;
+	struct frame_record *f = about ? ring_reserve(sizeof(*f) + FRAME_KEPT_MAX) : NULL;
+
+	if (!f)
+		return 0;
+	__builtin_memcpy(f, about, sizeof(*f));
+	f->r.kind = RECORD_FRAME;
+	f->r.pad = 0;
+	f->r.size = sizeof(*f) + FRAME_KEPT_MAX;
+	f->length = skb->len;
+	f->captured = load_bytes(skb, 0, f + 1, n, FRAME_KEPT_MAX) ? n : 0;
+	ring_submit(&f->r);
+	return 0;
 }

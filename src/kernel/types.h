@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Kernel types, cut down to the fields that are read. Made by scripts/kernel-types.py from
- * types.list; do not edit. CO-RE finds each field's real offset by its name when the program is
- * loaded. */
+/* Kernel types, cut down to the fields that are read. Made by scripts/kernel-types.py from types.list;
+ * do not edit. CO-RE finds each field's real offset by its name when the program is loaded. */
 #pragma once
 
 #include <linux/bpf.h>
@@ -21,6 +20,7 @@ struct seq_file;
 struct bpf_iter_meta;
 struct bpf_map;
 struct file;
+struct net_device;
 
 struct sock_common {
 	u32 skc_daddr;
@@ -87,7 +87,12 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
+struct net_device {
+	char name[16];
+};
+
 struct sk_buff {
+	struct net_device *dev;
 	u16 network_header;
 	u16 mac_header;
 };

@@ -196,6 +196,31 @@ static void silent(struct requests *r)
 	(void)told_silent(r->session, &x.r);
 }
 
+static void frame(struct requests *r, uint8_t op)
+{
+	struct {
+		struct frame_record f;
+		uint8_t bytes[FRAME_KEPT_MAX];
+	} x = {.f = {.now_ns = r->now_ns, .length = FRAME_KEPT_MAX}};
+	uint8_t who = take();
+	struct frame_record *copy;
+
+	x.f.cookie = 1 + (who & 3);
+	x.f.number = who >> 2 & 3;
+	x.f.captured = op & 16 ? FRAME_KEPT_MAX : who;
+	x.f.interface = who >> 4 & 3;
+	x.f.ethernet = who >> 6 & 1;
+	x.f.type = who >> 5;
+	x.f.tag_type = who & 128 ? 0x8100 : 0;
+	x.f.r.size = (uint32_t)sizeof(x.f) + x.f.captured;
+	if (op & 32)
+		x.f.captured = take4();
+	copy = malloc(x.f.r.size);
+	memcpy(copy, &x, x.f.r.size);
+	(void)frames_record(r->session, &copy->r);
+	free(copy);
+}
+
 static void waiting(void *arg, const struct exchange *requester, const struct exchange *responder)
 {
 	struct requests *r = arg;
@@ -227,7 +252,9 @@ static void play(struct requests *r)
 			told_expire(r, r->now_ns);
 			break;
 		default:
-			if (op & 8)
+			if (op & 64)
+				frame(r, op);
+			else if (op & 8)
 				silent(r);
 			else if (!r->by)
 				(void)join_in_flight(r->join, 0, 10, waiting, r);
@@ -276,6 +303,8 @@ static void requests_begin(struct requests *r, struct requests_conf *conf, uint8
 	r->wanted = ~(1ull << C_CLIENT_CONTAINER | 1ull << C_SERVER_CONTAINER);
 	assert(!join_new(&join, &r->join) && !notes_new(&r->notes) && !followed_new(r));
 	assert(!told_new(&r->told));
+	conf->out.path = how & 64 ? "file" : NULL;
+	assert(!frames_new(r));
 	assert(!session_set_schema(&env_session, &call_schema, 0, 0));
 	if (how & 4) {
 		for (int i = 0; i < 3; i++)
@@ -298,6 +327,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	join_flush(r.join);
 	notes_expire(&r, true);
 	alone_flush(&r);
+	assert(!frames_finish(&r));
+	frames_free(&r);
 	assert(join_counts(r.join).held == 0);
 	if (r.by)
 		(void)by_show(r.by, 1000000000);

@@ -203,22 +203,21 @@ static void heads_show(struct requests *r, const struct call_row *row)
 void call_show(struct requests *r, struct call *c)
 {
 	struct call_row row;
+	bool wanted;
 
 	r->calls++;
 	r->both_ends += c->requester && c->responder;
 	row_of_call(r, c, &row);
+	wanted = !r->shown && session_where(r->session, &row.row);
+	frames_decide(r, c, &row, wanted);
+	if (!wanted || (r->conf->in_flight && !r->by))
+		return;
 	if (r->by) {
-		if (session_where(r->session, &row.row))
-			by_add(r->by, &row);
+		by_add(r->by, &row);
 		return;
 	}
-	if (r->conf->in_flight)
-		return;
-	if (r->shown)
-		return;
-	if (!session_where(r->session, &row.row))
-		return;
-	r->shown = session_row(r->session, &row.row);
+	if (!r->shown)
+		r->shown = session_row(r->session, &row.row);
 	if (r->conf->heads)
 		heads_show(r, &row);
 }

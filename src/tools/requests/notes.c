@@ -231,6 +231,7 @@ static bool rest_continue(struct requests *r, struct rest *rest, struct call *c)
 		if (!x[i] || !rest->has[i])
 			continue;
 		end_merge(&rest->end[i], x[i], rest->interim);
+		frames_merge(r, &rest->end[i].x, x[i]);
 		rest->merged[i] = true;
 	}
 	for (int i = 0; i < ENDS; i++)

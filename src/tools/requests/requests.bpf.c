@@ -2,6 +2,7 @@
 /* requests, kernel side: cgroup_skb sees each TCP segment of each socket of this host and pairs
  * turns; socket hooks say which process uses the socket; state changes end what is left. */
 #include <asm-generic/errno.h>
+#include <linux/if_packet.h>
 
 #include "kernel/stash.bpf.h"
 
@@ -268,6 +269,22 @@ ALWAYS_INLINE void segment_ends(struct __sk_buff *skb, struct conn *c, const str
 		emit_from_skb(skb, END_SWEEP);
 }
 
+/* Not static, as in payload.bpf.h. */
+__noinline int segment_frame(struct __sk_buff *skb, u32 egress)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	struct conn *c = sk ? bpf_sk_storage_get(&conns, sk, 0, 0) : NULL;
+	struct frame_record about = {.type = egress ? PACKET_OUTGOING : PACKET_HOST};
+
+	if (!c)
+		return 0;
+	about.cookie = bpf_get_socket_cookie(skb);
+	about.now_ns = bpf_ktime_get_ns();
+	about.number = c->number - 1;
+	frame_emit(skb, &about);
+	return 0;
+}
+
 ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -306,6 +323,8 @@ ALWAYS_INLINE int segment(struct __sk_buff *skb, bool egress)
 	}
 	if (v.flags & (TCP_RST | TCP_FIN))
 		segment_ends(skb, c, &v, &s);
+	if (frames_kept && (!filters_owner() || c->user & USER_PASS))
+		segment_frame(skb, egress);
 	return 1;
 }
 

@@ -34,6 +34,7 @@ static const struct record_handler records[] = {
 	[RECORD_EXCHANGE] = {sizeof(struct exchange), on_exchange},
 	[RECORD_PAYLOAD] = {sizeof(struct payload), followed_payload},
 	[RECORD_SILENT] = {sizeof(struct silent), told_silent},
+	[RECORD_FRAME] = {sizeof(struct frame_record), frames_record},
 };
 
 bool requests_ssh_shown(const struct requests *r)
@@ -141,6 +142,10 @@ static int requests_open(struct session *s, void *conf)
 		r->wanted |= 1ull << C_REQUEST_HEAD;
 	if (!e && r->conf->by.n)
 		e = by_new(r, &r->by);
+	if (!e)
+		e = frames_new(r);
+	if (r->frames) /* for comments */
+		r->wanted |= OWNER_COLUMNS;
 	return e ? e : r->tap->open(r);
 }
 
@@ -183,7 +188,7 @@ static int requests_finish(struct session *s)
 	if (!r->tap->read)
 		r->now_ns = clock_mono_ns();
 	if (r->shown || r->conf->in_flight)
-		return 0;
+		return frames_finish(r);
 	e = r->tap->sweep(r, 0, true);
 	if (!e)
 		e = session_drain(s);
@@ -193,8 +198,9 @@ static int requests_finish(struct session *s)
 	join_flush(r->join);
 	notes_expire(r, true);
 	alone_flush(r);
-	if (!r->by)
-		return 0;
+	e = frames_finish(r);
+	if (e || !r->by)
+		return e;
 	if (output_style(session_output(s))->terminal)
 		output_new_block(session_output(s));
 	return by_show(r->by, r->now_ns - (r->tap->read ? r->begin_ns : session_started(s)));
@@ -207,6 +213,7 @@ static void requests_ledger(struct session *s, struct buf *out)
 
 	ledger_line(out, "calls", r->calls, "seen");
 	r->tap->ledger(r, out);
+	frames_ledger(r, out);
 	if (j.evicted)
 		ledger_line(out, "evicted", j.evicted,
 			    "ends that were shown before the other one came");
@@ -235,6 +242,7 @@ static void requests_close(struct session *s)
 		return;
 	if (r->tap->close)
 		r->tap->close(r);
+	frames_free(r);
 	by_free(r->by);
 	join_free(r->join);
 	notes_free(r->notes);
@@ -264,6 +272,7 @@ static const struct opt opts[] = {
 		 "every one"},
 	{'r', "read", "FILE", OPT_TEXT, 0, offsetof(struct requests_conf, file),
 	 .help = "what is in a capture file (pcap or pcapng; - is standard input), without root"},
+	CAPTURE_OUT_OPTS(offsetof(struct requests_conf, out)),
 	{0, "dump-filter", NULL, OPT_FLAG, 0, offsetof(struct requests_conf, dump_filter),
 	 .help = "print the programs that the filter becomes, and end"},
 	{0},

@@ -7,13 +7,15 @@
 #include "call/follow.h"
 #include "call/join.h"
 #include "host/process.h"
+#include "loader/capture_out.h"
 #include "loader/session.h"
 #include "protocol/protocol.h"
 
 struct requests_conf {
 	bool in_flight, heads, show_secrets, dump_filter;
 	struct opt_list by, interfaces;
-	const char *file; /* -r */
+	const char *file;            /* -r */
+	struct capture_out_conf out; /* -w */
 	uint64_t path_depth;
 };
 
@@ -82,6 +84,12 @@ enum call_column {
 	C_COLUMNS,
 };
 
+/* Columns that say whose an end is, or are made of what does. */
+#define OWNER_COLUMNS                                                                              \
+	(1ull << C_CLIENT_PID | 1ull << C_CLIENT_COMM | 1ull << C_CLIENT_CONTAINER |               \
+	 1ull << C_SERVER_PID | 1ull << C_SERVER_COMM | 1ull << C_SERVER_CONTAINER |               \
+	 1ull << C_SIDE | 1ull << C_FROM | 1ull << C_TO)
+
 struct call_row {
 	struct row row;
 	int64_t time;
@@ -140,6 +148,7 @@ struct requests {
 	struct kernel_tap kernel; /* of a tap that is there */
 	struct wire *wire;        /* of tap_wire */
 	struct file *file;        /* of tap_file */
+	struct frames *frames;    /* with -w */
 	struct join *join;
 	struct follow *follow;
 	struct followed *followed;
@@ -195,6 +204,21 @@ int told_silent(struct session *s, const struct record *rec);
 /* A responder's record whose requester is silent goes to the join with one made for it: true. */
 bool told_take(struct requests *r, const struct exchange *x);
 void told_expire(struct requests *r, uint64_t now_ns);
+
+/* frames.c: packets of calls, for -w. 0 or -errno, said. */
+int frames_new(struct requests *r);
+void frames_free(struct requests *r);
+/* A packet of an exchange, from interface number index. */
+void frames_keep(struct requests *r, uint64_t cookie, uint32_t number, const struct frame *f,
+		 uint32_t index);
+int frames_record(struct session *s, const struct record *rec);
+/* The call is shown (wanted) or not: its packets go into the file, or go. */
+void frames_decide(struct requests *r, const struct call *c, const struct call_row *row,
+		   bool wanted);
+/* Two exchanges are of one call, whose record has the number of into. */
+void frames_merge(struct requests *r, const struct exchange *into, const struct exchange *from);
+int frames_finish(struct requests *r); /* at the end: what was received. 0 or -errno */
+void frames_ledger(const struct requests *r, struct buf *out);
 
 /* by.c: --by. */
 int by_new(struct requests *r, struct by **out);

@@ -100,12 +100,6 @@ static const struct column columns[C_COLUMNS] = {
 		    .help = "the request for people: method, host and path, or how it starts"},
 };
 
-/* Columns that say whose an end is, or are made of what does. */
-#define OWNER_COLUMNS                                                                              \
-	(1ull << C_CLIENT_PID | 1ull << C_CLIENT_COMM | 1ull << C_CLIENT_CONTAINER |               \
-	 1ull << C_SERVER_PID | 1ull << C_SERVER_COMM | 1ull << C_SERVER_CONTAINER |               \
-	 1ull << C_SIDE | 1ull << C_FROM | 1ull << C_TO)
-
 const struct schema call_schema = {columns, C_COLUMNS};
 
 #define KNOW(row, column, field, value)                                                            \

@@ -155,15 +155,19 @@ static void take_syn(struct file *t, struct connection *c, const struct flow_seg
 	c->has_edge = true;
 }
 
-static void take_segment(struct file *t, struct connection *c, packet_bytes *b,
-			 struct flow_segment *v)
+static void take_segment(struct requests *r, struct connection *c, packet_bytes *b,
+			 struct flow_segment *v, const struct frame *f)
 {
+	struct file *t = r->file;
+
 	if (!c->has_flow) {
 		if (!v->s.len || (c->has_edge && flow_is_late(&c->edge, v, v->s.now)))
 			return;
 		flow_make(t, c, b, v);
 	}
 	flow_take(b, &c->flow, v);
+	if (r->frames)
+		frames_keep(r, c->flow.cookie, c->flow.conn.number - 1, f, f->interface);
 	if (!c->flow.over)
 		return;
 	flow_closed(&c->flow, &c->edge, v->s.now);
@@ -213,7 +217,7 @@ static int take(struct requests *r, const struct frame *f, const struct link *l)
 	if (v.flags & FLOW_SYN && !v.s.len)
 		take_syn(r->file, c, &v);
 	else
-		take_segment(r->file, c, &b, &v);
+		take_segment(r, c, &b, &v, f);
 	return r->shown;
 }
 

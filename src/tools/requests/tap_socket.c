@@ -16,6 +16,7 @@ static int socket_open(struct requests *r)
 	k->rodata->filter = *session_filter(s);
 	k->rodata->ssh_shown = requests_ssh_shown(r);
 	k->rodata->heads_shown = requests_heads_shown(r);
+	k->rodata->frames_kept = r->frames;
 	if (session_choose(s, k->obj, ladder_send) < 0 ||
 	    session_choose(s, k->obj, ladder_read) < 0) {
 		requests_bpf__destroy(k);

@@ -25,6 +25,7 @@ static int wire_load(struct requests *r, struct wire_bpf *k)
 	k->rodata->filter = *session_filter(s);
 	k->rodata->ssh_shown = requests_ssh_shown(r);
 	k->rodata->heads_shown = requests_heads_shown(r);
+	k->rodata->frames_kept = r->frames;
 	e = wire_owners_prepare(s, k->obj, (uint32_t *)&k->rodata->network_namespace);
 	if (e) {
 		wire_bpf__destroy(k);

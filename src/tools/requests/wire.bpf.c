@@ -31,21 +31,35 @@ static const volatile struct flow unmade = {.turn = 1};
 
 /* ---- one CPU at a time ---- */
 
-/* A pass takes less than a microsecond; a CPU that waits for ten has most likely met one that does
- * not run. */
-#define TRIES 256
+/* A pass takes less than a microsecond, but an interrupt may come in between: so a CPU waits for
+ * about a tenth of a millisecond. Where that is not enough, it has met one that does not run. */
+#define TRIES 2048
 
 /* No spin lock may be in such a map. Even: nobody is inside. A compare and exchange orders memory
  * both ways. */
+ALWAYS_INLINE bool flow_try(struct flow *f)
+{
+	u32 turn = *(volatile u32 *)&f->turn;
+
+	return !(turn & 1) && __sync_val_compare_and_swap(&f->turn, turn, turn + 1) == turn;
+}
+
+/* 1: inside. */
+__noinline int flow_wait(struct flow *f)
+{
+	if (!f)
+		return 0;
+	for (int i = 0; i < TRIES; i++) {
+		if (flow_try(f))
+			return 1;
+		(void)bpf_ktime_get_ns(); /* takes the time that a try lacks */
+	}
+	return 0;
+}
+
 ALWAYS_INLINE bool flow_enter(struct flow *f)
 {
-	for (int i = 0; i < TRIES; i++) {
-		u32 turn = *(volatile u32 *)&f->turn;
-
-		if (!(turn & 1) && __sync_val_compare_and_swap(&f->turn, turn, turn + 1) == turn)
-			return true;
-	}
-	return false;
+	return flow_try(f) || flow_wait(f);
 }
 
 ALWAYS_INLINE void flow_leave(struct flow *f)
@@ -172,6 +186,25 @@ static __noinline void wire_forget(const struct flow_key *key, const struct flow
 		count(COUNT_FLOWS_ENDED, 1);
 }
 
+static __noinline void wire_frame(struct __sk_buff *skb, const struct flow *f, u64 now)
+{
+	struct frame_record about = {
+		.cookie = f->cookie,
+		.now_ns = now,
+		.number = f->conn.number - 1,
+		.interface = skb->ifindex,
+		.ethernet = wire_is_ethernet(skb),
+		.type = skb->pkt_type,
+	};
+
+	if (skb->vlan_present) {
+		about.tag_type = bpf_ntohs(skb->vlan_proto);
+		about.tag = skb->vlan_tci;
+	}
+	wire_interface(skb, about.name);
+	frame_emit(skb, &about);
+}
+
 ALWAYS_INLINE bool wire_same_key(const struct flow_key *a, const struct flow_key *b)
 {
 	return a->a[1] == b->a[1] && a->b[1] == b->b[1] && a->a_port == b->a_port &&
@@ -196,6 +229,8 @@ ALWAYS_INLINE void wire_segment(struct __sk_buff *skb, const struct flow_key *ke
 	/* The place of a flow that was forgotten meanwhile may be another's. */
 	if (!f->over && wire_same_key(&f->key, key)) {
 		flow_take(skb, f, v);
+		if (frames_kept)
+			wire_frame(skb, f, v->s.now);
 		over = f->over;
 	}
 	flow_leave(f);

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Packets of calls, for -w: they come before it is known whether their call is shown, so they wait
+ * in a store of fixed size. The oldest go first; what goes undecided is counted.
+ */
+#include "base/hash.h"
+
+static uint64_t frames_seed; /* of this run: strangers choose what cookies stand for */
+#define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), frames_seed))
+#include <linux/if_packet.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "capture/pcapng.h"
+#include "tools/requests/requests.h"
+
+#ifndef STORE_BYTES /* the fuzzer's are smaller */
+#define STORE_BYTES   (32u << 20)
+#define EXCHANGES_MAX 16384
+#endif
+#define COMMENT_MAX 160
+#define NONE        UINT32_MAX
+#define TAG_SIZE    4 /* of a VLAN tag */
+
+#define LINKTYPE_ETHERNET 1
+#define LINKTYPE_RAW      101
+
+/* A packet in the store: its bytes follow. */
+struct item {
+	uint32_t size;      /* in the store, all of it */
+	uint32_t next;      /* of the same exchange, by offset */
+	struct kept *of;    /* NULL: nobody wants it any more */
+	struct frame frame; /* bytes, name and comment are not set */
+	uint32_t source;    /* its number in sources */
+	uint8_t bytes[];
+};
+
+/* Where packets came from. */
+struct source {
+	uint32_t index, name_len;
+	uint16_t link;
+	char name[16];
+	uint64_t received;
+};
+
+enum decision { UNDECIDED, WRITE, LEAVE };
+
+/* An exchange at one end, and those of its packets that wait. */
+struct kept {
+	struct {
+		uint64_t cookie;
+		uint32_t number, pad;
+	} key;
+	enum decision decision;
+	uint32_t first, last; /* offsets of items */
+	uint32_t comment_len; /* of packets that come after the decision */
+	char comment[COMMENT_MAX];
+	struct kept *prev, *next;
+	UT_hash_handle hh;
+};
+
+struct frames {
+	struct capture_out *out;
+	struct kept *all;               /* by key */
+	struct kept *waiting, *decided; /* each the oldest first */
+	uint32_t head, tail, used;      /* of the store: where the next goes, where the oldest is */
+	uint64_t lost;
+	struct source sources[PCAPNG_INTERFACES];
+	unsigned n_sources;
+	uint8_t tagged[FRAME_KEPT_MAX + TAG_SIZE];
+	uint8_t store[STORE_BYTES];
+};
+
+static struct item *item_at(struct frames *t, uint32_t at)
+{
+	return (struct item *)(t->store + at);
+}
+
+int frames_new(struct requests *r)
+{
+	struct frames *t;
+	int e;
+
+	if (!r->conf->out.path)
+		return r->conf->out.megabytes || r->conf->out.files
+			       ? session_fail(r->session, -EINVAL, "-C and -W want -w FILE")
+			       : 0;
+	t = malloc(sizeof(*t));
+	if (!t)
+		return session_fail(r->session, -ENOMEM, "no memory");
+	memset(t, 0, offsetof(struct frames, store));
+	frames_seed = hash_seed();
+	r->frames = t;
+	e = capture_out_open(r->session, &r->conf->out, &t->out);
+	return e;
+}
+
+void frames_free(struct requests *r)
+{
+	struct kept *k, *next;
+
+	if (!r->frames)
+		return;
+	HASH_ITER(hh, r->frames->all, k, next)
+	{
+		HASH_DEL(r->frames->all, k);
+		free(k);
+	}
+	free(r->frames);
+	r->frames = NULL;
+}
+
+/* ---- sources ---- */
+
+/* -1: there are too many. */
+static int source_of(struct frames *t, const struct frame *f, uint32_t index)
+{
+	uint32_t len = MIN(f->name.len, (uint32_t)sizeof(t->sources->name));
+	struct source *s = t->sources;
+
+	for (unsigned i = 0; i < t->n_sources; i++, s++)
+		if (s->index == index && s->link == f->link && s->name_len == len &&
+		    !memcmp(s->name, f->name.p ? f->name.p : "", len))
+			return (int)i;
+	if (t->n_sources == ARRAY_SIZE(t->sources))
+		return -1;
+	*s = (struct source){.index = index, .link = f->link, .name_len = len};
+	if (len)
+		memcpy(s->name, f->name.p, len);
+	return (int)t->n_sources++;
+}
+
+static struct capture_out_interface interface_of(const struct requests *r, const struct source *s)
+{
+	return (struct capture_out_interface){
+		.index = s->index,
+		.link = s->link,
+		.snaplen = r->tap->read ? 0 : FRAME_KEPT_MAX + TAG_SIZE,
+		.name = {s->name, s->name_len},
+	};
+}
+
+int frames_finish(struct requests *r)
+{
+	struct frames *t = r->frames;
+	uint64_t lost = t ? t->lost + session_counter(r->session, COUNT_LOST_RING) : 0;
+	int e = 0;
+
+	/* What was lost of several interfaces was not told apart: each says all of it. */
+	for (unsigned i = 0; t && !e && i < t->n_sources; i++) {
+		struct capture_out_interface from = interface_of(r, &t->sources[i]);
+
+		e = capture_out_counts(t->out, &from, t->sources[i].received, lost);
+	}
+	return e;
+}
+
+/* ---- the store ---- */
+
+static void write_item(struct requests *r, const struct item *i, struct text comment)
+{
+	struct capture_out_interface from = interface_of(r, &r->frames->sources[i->source]);
+	struct frame f = i->frame;
+	int e;
+
+	f.bytes = i->bytes;
+	f.comment = comment;
+	e = capture_out_frame(r->frames->out, &from, &f);
+	if (e && !r->shown)
+		r->shown = e;
+}
+
+/* Its items are nobody's from here on; with write, they are in the file. */
+static void kept_settle(struct requests *r, struct kept *k, bool write)
+{
+	struct text comment = {k->comment, k->comment_len};
+
+	for (uint32_t at = k->first; at != NONE;) {
+		struct item *i = item_at(r->frames, at);
+
+		at = i->next;
+		i->of = NULL;
+		if (write)
+			write_item(r, i, comment);
+	}
+	k->first = k->last = NONE;
+}
+
+static void kept_decide(struct requests *r, struct kept *k, enum decision decision)
+{
+	struct frames *t = r->frames;
+
+	k->decision = decision;
+	DL_DELETE(t->waiting, k);
+	DL_APPEND(t->decided, k);
+	kept_settle(r, k, decision == WRITE);
+}
+
+/* One has to go: of those that are decided, unless there are none. */
+static void kept_drop(struct requests *r)
+{
+	struct frames *t = r->frames;
+	struct kept *k = t->decided ? t->decided : t->waiting;
+
+	for (uint32_t at = k->first; at != NONE; at = item_at(t, at)->next)
+		t->lost++;
+	kept_settle(r, k, false);
+	if (k->decision == UNDECIDED)
+		DL_DELETE(t->waiting, k);
+	else
+		DL_DELETE(t->decided, k);
+	HASH_DEL(t->all, k);
+	free(k);
+}
+
+/* The oldest item goes. Of an exchange that is undecided, it is its first. */
+static void store_drop(struct frames *t)
+{
+	struct item *i = item_at(t, t->tail);
+
+	if (i->of) {
+		i->of->first = i->next;
+		if (i->next == NONE)
+			i->of->last = NONE;
+		t->lost++;
+	}
+	t->used -= i->size;
+	t->tail = (t->tail + i->size) % STORE_BYTES;
+}
+
+/* An item does not wrap: what is left at the end of the store is one that nobody wants. */
+static struct item *store_add(struct frames *t, uint32_t bytes)
+{
+	uint32_t size = (uint32_t)(sizeof(struct item) + bytes + 15) & ~15u;
+	uint32_t rest = STORE_BYTES - t->head;
+	struct item *i;
+
+	if (rest < size) {
+		while (STORE_BYTES - t->used < rest)
+			store_drop(t);
+		if (rest) {
+			i = item_at(t, t->head);
+			i->size = rest;
+			i->of = NULL;
+			t->used += rest;
+		}
+		t->head = 0;
+	}
+	while (STORE_BYTES - t->used < size)
+		store_drop(t);
+	i = item_at(t, t->head);
+	i->size = size;
+	i->next = NONE;
+	t->used += size;
+	t->head = (t->head + size) % STORE_BYTES;
+	return i;
+}
+
+static struct kept *kept_of(struct requests *r, uint64_t cookie, uint32_t number, bool make)
+{
+	struct frames *t = r->frames;
+	struct kept *k = NULL, want = {.key = {cookie, number, 0}};
+
+	HASH_FIND(hh, t->all, &want.key, sizeof(want.key), k);
+	if (k || !make)
+		return k;
+	if (HASH_COUNT(t->all) >= EXCHANGES_MAX)
+		kept_drop(r);
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return NULL;
+	k->key = want.key;
+	k->first = k->last = NONE;
+	HASH_ADD(hh, t->all, key, sizeof(k->key), k);
+	DL_APPEND(t->waiting, k);
+	return k;
+}
+
+void frames_keep(struct requests *r, uint64_t cookie, uint32_t number, const struct frame *f,
+		 uint32_t index)
+{
+	struct frames *t = r->frames;
+	struct kept *k = kept_of(r, cookie, number, true);
+	int source = source_of(t, f, index);
+	struct item *i;
+	uint32_t at;
+
+	if (source >= 0)
+		t->sources[source].received++;
+	if (!k || source < 0 || f->captured > FRAME_MAX) {
+		t->lost++;
+		return;
+	}
+	if (k->decision == LEAVE)
+		return;
+	i = store_add(t, f->captured);
+	at = (uint32_t)((uint8_t *)i - t->store);
+	i->frame = *f;
+	i->source = (uint32_t)source;
+	memcpy(i->bytes, f->bytes, f->captured);
+	i->of = k->decision == UNDECIDED ? k : NULL;
+	if (k->decision == WRITE) { /* after its call was shown: a FIN, or sent again */
+		write_item(r, i, (struct text){k->comment, k->comment_len});
+		return;
+	}
+	if (k->last != NONE)
+		item_at(t, k->last)->next = at;
+	else
+		k->first = at;
+	k->last = at;
+}
+
+/* ---- packets from the kernel ---- */
+
+/* The kernel takes an outer VLAN tag out of a frame: it belongs behind the two addresses. */
+static void put_tag(struct frames *t, const struct frame_record *x, struct frame *f)
+{
+	uint8_t *b = t->tagged;
+
+	if (!x->tag_type || f->captured < 12 || f->captured > FRAME_KEPT_MAX)
+		return;
+	memcpy(b, f->bytes, 12);
+	b[12] = (uint8_t)(x->tag_type >> 8);
+	b[13] = (uint8_t)x->tag_type;
+	b[14] = (uint8_t)(x->tag >> 8);
+	b[15] = (uint8_t)x->tag;
+	memcpy(b + 16, f->bytes + 12, f->captured - 12);
+	f->bytes = b;
+	f->captured += TAG_SIZE;
+	f->length += TAG_SIZE;
+}
+
+int frames_record(struct session *s, const struct record *rec)
+{
+	static const uint8_t types[] = {
+		[PACKET_HOST] = FRAME_TYPE_HOST,
+		[PACKET_BROADCAST] = FRAME_TYPE_BROADCAST,
+		[PACKET_MULTICAST] = FRAME_TYPE_MULTICAST,
+		[PACKET_OTHERHOST] = FRAME_TYPE_OTHERHOST,
+		[PACKET_OUTGOING] = FRAME_TYPE_OUTGOING,
+	};
+	const struct frame_record *x = (const struct frame_record *)rec;
+	struct requests *r = session_state(s);
+	struct frame f = {
+		.time_ns = session_wall(s, x->now_ns),
+		.captured = x->captured,
+		.length = x->length,
+		.link = x->ethernet ? LINKTYPE_ETHERNET : LINKTYPE_RAW,
+		.direction = x->type == PACKET_OUTGOING ? FRAME_DIRECTION_OUT : FRAME_DIRECTION_IN,
+		.type = x->type < sizeof(types) ? types[x->type] : FRAME_TYPE_UNKNOWN,
+		.name = {x->name, (uint32_t)strnlen(x->name, sizeof(x->name))},
+		.bytes = (const uint8_t *)(x + 1),
+	};
+
+	if (!r->frames || x->captured > rec->size - sizeof(*x) || x->captured > x->length)
+		return 0;
+	if (!x->interface)
+		f.name = TEXT("sockets");
+	put_tag(r->frames, x, &f);
+	frames_keep(r, x->cookie, x->number, &f, x->interface);
+	return r->shown;
+}
+
+/* ---- calls ---- */
+
+static void put_owner(struct buf *b, const char *what, const struct call_row *row,
+		      enum call_column known, struct text comm, uint64_t pid, struct text container)
+{
+	if (!(row->row.known & 1ull << known))
+		return;
+	buf_str(b, b->len ? ", " : "");
+	buf_str(b, what);
+	buf_char(b, ' ');
+	buf_bytes(b, comm.p, comm.len);
+	buf_printf(b, "[%llu]", (unsigned long long)pid);
+	if (row->row.known & 1ull << (known + 2) && container.len) {
+		buf_str(b, " in ");
+		buf_bytes(b, container.p, container.len);
+	}
+}
+
+_Static_assert(C_CLIENT_CONTAINER == C_CLIENT_PID + 2 && C_SERVER_CONTAINER == C_SERVER_PID + 2,
+	       "put_owner finds the container's column by that of the pid");
+
+/* Whose the call is, of which an end may be elsewhere. */
+static uint32_t comment_of(const struct call_row *row, char *out)
+{
+	struct buf b = {.p = out, .cap = COMMENT_MAX};
+
+	put_owner(&b, "client", row, C_CLIENT_PID, row->client_comm, row->client_pid,
+		  row->client_container);
+	put_owner(&b, "server", row, C_SERVER_PID, row->server_comm, row->server_pid,
+		  row->server_container);
+	return (uint32_t)b.len;
+}
+
+void frames_decide(struct requests *r, const struct call *c, const struct call_row *row,
+		   bool wanted)
+{
+	const struct exchange *ends[] = {c->responder, c->requester};
+	struct kept *k = NULL;
+
+	if (!r->frames)
+		return;
+	/* Both ends of a call saw the same packets: one of them is enough. */
+	for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
+		struct kept *end =
+			ends[i] ? kept_of(r, ends[i]->cookie, ends[i]->number, false) : NULL;
+
+		if (!end || end->decision != UNDECIDED)
+			continue;
+		/* Other messages of a pipelined exchange may be wanted. */
+		if (k || (!wanted && !(c->x->flags & EX_FOLLOWED))) {
+			kept_decide(r, end, LEAVE);
+		} else if (wanted) {
+			k = end;
+		}
+	}
+	if (!k)
+		return;
+	k->comment_len = comment_of(row, k->comment);
+	kept_decide(r, k, WRITE);
+}
+
+void frames_merge(struct requests *r, const struct exchange *into, const struct exchange *from)
+{
+	struct kept *k, *more;
+
+	if (!r->frames)
+		return;
+	more = kept_of(r, from->cookie, from->number, false);
+	k = more ? kept_of(r, into->cookie, into->number, true) : NULL;
+	if (!k || k == more || k->decision != UNDECIDED || more->first == NONE)
+		return;
+	for (uint32_t at = more->first; at != NONE; at = item_at(r->frames, at)->next)
+		item_at(r->frames, at)->of = k;
+	if (k->last != NONE)
+		item_at(r->frames, k->last)->next = more->first;
+	else
+		k->first = more->first;
+	k->last = more->last;
+	more->first = more->last = NONE;
+}
+
+void frames_ledger(const struct requests *r, struct buf *out)
+{
+	if (r->frames && r->frames->lost)
+		ledger_line(out, "lost_frames", r->frames->lost,
+			    "packets that had to go before their call was shown");
+}
