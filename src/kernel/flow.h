@@ -277,8 +277,10 @@ PACKET_FUNCTION int flow_heads(packet_bytes *b, struct flow *f, const struct hea
 		f->heads.request = 0;
 	from = v->at + t->skip;
 	n = v->s.len - t->skip;
-	if (from >= captured)
+	if (from >= captured) {
+		f->conn.flags |= EX_GAP;
 		return 0;
+	}
 	n = n > captured - from ? captured - from : n;
 	if (t->what & TAKE_REQUEST)
 		flow_request_head(b, f, from, n, t->offset);

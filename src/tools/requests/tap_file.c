@@ -53,8 +53,13 @@ static inline void flow_emit(struct flow *f, const struct ended *e, u64 now)
 	turn_tell(e, &record.x);
 	flow_tell(f, &record.x, now);
 	record.x.request_head = f->heads.request;
-	record.x.response_head = (u16)heads_told(e, &f->heads, true);
-	memcpy(record.heads, f->heads.b, sizeof(record.heads));
+	memcpy(record.heads, f->heads.b, f->heads.request);
+	/* Where the capture cut the request's head, the response's is further on. */
+	if (e->response_base >= f->heads.request) {
+		record.x.response_head = e->response_head;
+		memcpy(record.heads + f->heads.request, f->heads.b + e->response_base,
+		       e->response_head);
+	}
 	(void)requests_take(connection_of(f)->r, &record.x);
 }
 
