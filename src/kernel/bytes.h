@@ -8,6 +8,9 @@
 
 /* BYTES_OF_SKB: native, and helpers of BPF are there all the same (tests/unit/turn_env.h). */
 #if defined(__bpf__) || defined(BYTES_OF_SKB)
+#ifdef __bpf__
+#include "kernel/direct.bpf.h"
+#endif
 #include "kernel/load.bpf.h"
 
 typedef struct __sk_buff packet_bytes;
@@ -27,6 +30,10 @@ ALWAYS_INLINE u32 packet_captured(const packet_bytes *b)
 
 ALWAYS_INLINE bool packet_load(packet_bytes *b, u32 at, void *to, const u32 n)
 {
+#ifdef __bpf__
+	if (direct_load(b, at, to, n))
+		return true;
+#endif
 	return !bpf_skb_load_bytes(b, at, to, n);
 }
 #else

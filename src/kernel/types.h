@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Kernel types, cut down to the fields that are read. Made by scripts/kernel-types.py from types.list;
- * do not edit. CO-RE finds each field's real offset by its name when the program is loaded. */
+/* Kernel types, cut down to the fields that are read. Made by scripts/kernel-types.py from
+ * types.list; do not edit. CO-RE finds each field's real offset by its name when the program is
+ * loaded. */
 #pragma once
 
 #include <linux/bpf.h>
@@ -93,6 +94,9 @@ struct net_device {
 
 struct sk_buff {
 	struct net_device *dev;
+	u32 len;
+	u32 data_len;
+	void *data;
 	u16 network_header;
 	u16 mac_header;
 };

@@ -8,6 +8,7 @@
 #include "host/cgroup.h"
 #include "host/tracefs.h"
 #include "loader/feature.h"
+#include "loader/kfunc.h"
 #include "loader/state.h"
 
 static int on_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -26,6 +27,7 @@ int session_check_needs(struct session *s)
 	struct buf b = BUF_ON(lacking);
 
 	libbpf_set_print(on_libbpf);
+	kfunc_register();
 	if (!missing)
 		return 0;
 	feature_lacking_caps(&b);

@@ -272,6 +272,22 @@ def test_a_hundred_thousand_packets_equal_tcpdumps():
             equal(got, (fragments + 3 * 3) * times, "fragments and cut headers, without ports")
 
 
+def test_headers_that_are_not_with_the_start_of_the_packet():
+    """Of a frame of more than a page that a packet socket sends, the kernel keeps the Ethernet header apart
+    from all that follows it."""
+    with silent_hosts() as (a, b):
+        for ns, link in ((a, "v0"), (b, "v1")):
+            run("ip", "-n", ns, "link", "set", link, "mtu", "9000")
+        with counted(b, "v1") as (dump, taps):
+            send_frames(a, [ethernet(ipv4(17, ports() + bytes(8000)), 0x800),
+                            ethernet(ipv6(6, tcp() + bytes(8000)), 0x86DD)], 20)
+            wait_for(lambda: dump.seen(40), 10, "tcpdump to write")
+            compare_totals(dump, taps)
+    equal(by_name(last_block(taps["protocol"])), {"TCP": 20, "UDP": 20, "ICMP": 0, "ICMPv6": 0}, "by protocol")
+    equal([(r["protocol"], r["port"], r["packets"]) for r in last_block(taps["port"])],
+          [("TCP", 80, 20), ("UDP", 80, 20)], "by port")
+
+
 def test_sizes():
     with silent_hosts() as (a, b), count("-i", "v1", "--by", "size", ns=b) as t:
         send_frames(a, [ethernet(bytes(n - 14), 0x88B5) for n in (60, 63, 64, 127, 128, 1514)])
