@@ -8,7 +8,7 @@ build="make gcc libc6-dev clang-19 bpftool libbpf-dev libelf-dev zlib1g-dev libs
 	libpcap0.8-dev uthash-dev"
 test="clang-format clang-tidy-19 libclang-rt-19-dev shellcheck libcmocka-dev liburing-dev node-llhttp
 	nginx-light haproxy wrk apache2-utils nghttp2-client curl openssl python3 nftables iproute2 tcpdump nmap
-	iputils-ping tshark wireshark-common procps util-linux mandoc bash-completion"
+	iputils-ping tshark wireshark-common ngrep httpry procps util-linux mandoc bash-completion"
 
 case ${1:-} in
 build) wanted=$build ;;

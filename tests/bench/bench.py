@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What tapline costs: bench.py [--quick]. Measures, prints the numbers beside their targets, and writes
-docs/performance.json and docs/PERFORMANCE.md. Ends with 1 when calls were lost or too little was kept.
+"""What tapline costs: bench.py [--quick] [--only wire]. Measures, prints the numbers beside their targets,
+and writes docs/performance.json and docs/PERFORMANCE.md. Ends with 1 when calls were lost or too little was
+kept.
 
 --quick: a few seconds of each, to see that the benchmark works; judges losses only, and writes nothing.
+--only wire: only what is measured on the wire tap; the other numbers stay as they are.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import load  # sets the way to lib
 import lib
 import measures
 import report
+import wire
 
 
 @dataclass
@@ -27,17 +30,21 @@ class Plan:
     long: int = 60
     starts: int = 20
     idle: int = 20000
+    wire_rounds: int = 12
+    wire_seconds: int = 2
 
 
-QUICK = Plan(rounds=2, few=1, seconds=2, long=4, starts=3, idle=2000)
+QUICK = Plan(rounds=2, few=1, seconds=2, long=4, starts=3, idle=2000, wire_rounds=1, wire_seconds=1)
 
 
-def measure(plan):
-    machine = load.machine()
-    if machine["load_before"] > 0.5:
-        print(f"bench: this machine is busy (load {machine['load_before']:.1f}): the numbers will show it")
+def measure(plan, only):
+    busy = load.machine()["load_before"]
+    if busy > 0.5:
+        print(f"bench: this machine is busy (load {busy:.1f}): the numbers will show it")
+    if only == "wire":
+        return {"wire": wire.measure(plan)}
     return {
-        "machine": machine,
+        "machine": load.machine(),
         "versions": load.versions(),
         "throughput": measures.throughput(plan),
         "throughput_pinned": measures.throughput_pinned(plan),
@@ -47,6 +54,7 @@ def measure(plan):
         "start": measures.start(plan),
         "idle_connections": measures.idle_connections(plan),
         "orientation": measures.orientation(plan),
+        "wire": wire.measure(plan),
     }
 
 
@@ -66,15 +74,17 @@ def check_here(plan):
 def main():
     parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a few seconds of each; writes nothing")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", choices=["wire"], help="only this part; the page's others stay")
+    args = parser.parse_args()
+    quick = args.quick
     plan = QUICK if quick else Plan()
     check_here(plan)
     begin = time.monotonic()
-    raw = measure(plan)
+    raw = measure(plan, args.only)
     found = report.results(raw)
     show(found, quick)
     if not quick:
-        report.write(raw)
+        report.write({**report.read(), **raw} if args.only else raw)
     print(f"took {(time.monotonic() - begin) / 60:.1f} minutes")
     lost = ("lost_", "rows_")
     return int(any(r.hard and not r.ok and (not quick or r.key.startswith(lost)) for r in found))

@@ -75,6 +75,13 @@ int empty_read(void *ctx)
 	return 0;
 }
 
+/* Returns 0 as tapline's do: nothing is queued to the socket. */
+SEC("socket")
+int empty_socket(struct __sk_buff *skb)
+{
+	return 0;
+}
+
 SEC("cgroup_skb/ingress")
 int count_ingress(struct __sk_buff *skb)
 {

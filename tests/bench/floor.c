@@ -1,49 +1,80 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Holds the benchmark's own BPF programs attached: the floor that tapline is compared with.
- * usage: floor [empty] [count] [stats]; prints "ready" and holds until standard input closes, so
- * that nothing outlives the benchmark. count: then prints the TCP packets seen: received, of them
- * with data, sent, of them with data. stats: the kernel times every BPF program meanwhile. */
+ * usage: floor [empty] [count] [stats] [on INTERFACE]; prints "ready" and holds until standard
+ * input closes, so that nothing outlives the benchmark. empty: on the hooks of tapline requests.
+ * on: an empty filter on a packet socket. count: prints at the end the TCP packets seen: received,
+ * of them with data, sent, of them with data. stats: the kernel times every BPF program meanwhile.
+ */
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <err.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "floor.h"
 #include "floor.skel.h"
 #include "host/cgroup.h"
 
-static void choose(struct floor_bpf *k, bool empty, bool counting)
+struct wanted {
+	bool empty, counting, stats;
+	const char *interface;
+};
+
+static bool parse(int argc, char **argv, struct wanted *w)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "empty"))
+			w->empty = true;
+		else if (!strcmp(argv[i], "count"))
+			w->counting = true;
+		else if (!strcmp(argv[i], "stats"))
+			w->stats = true;
+		else if (!strcmp(argv[i], "on") && i + 1 < argc)
+			w->interface = argv[++i];
+		else
+			return false;
+	}
+	return argc > 1;
+}
+
+static void choose(struct floor_bpf *k, const struct wanted *w)
 {
 	bool tracepoint = libbpf_find_vmlinux_btf_id("sock_send_length", BPF_TRACE_RAW_TP) > 0;
 
-	bpf_program__set_autoload(k->progs.empty_ingress, empty);
-	bpf_program__set_autoload(k->progs.empty_egress, empty);
-	bpf_program__set_autoload(k->progs.empty_send, empty && tracepoint);
-	bpf_program__set_autoload(k->progs.empty_send_fexit, empty && !tracepoint);
-	bpf_program__set_autoload(k->progs.empty_read, empty);
-	bpf_program__set_autoload(k->progs.count_ingress, counting);
-	bpf_program__set_autoload(k->progs.count_egress, counting);
+	bpf_program__set_autoload(k->progs.empty_ingress, w->empty);
+	bpf_program__set_autoload(k->progs.empty_egress, w->empty);
+	bpf_program__set_autoload(k->progs.empty_send, w->empty && tracepoint);
+	bpf_program__set_autoload(k->progs.empty_send_fexit, w->empty && !tracepoint);
+	bpf_program__set_autoload(k->progs.empty_read, w->empty);
+	bpf_program__set_autoload(k->progs.count_ingress, w->counting);
+	bpf_program__set_autoload(k->progs.count_egress, w->counting);
+	bpf_program__set_autoload(k->progs.empty_socket, w->interface);
 }
 
-static void attach_all(struct floor_bpf *k)
+/* Links go with the process. */
+static void attach_hooks(struct floor_bpf *k)
 {
 	int cgroup = cgroup_root_open();
 	struct bpf_program *p;
 
 	if (cgroup < 0)
 		errx(1, "cannot open the root of cgroup v2: %s", strerror(-cgroup));
-	/* Links go with the process. */
 	bpf_object__for_each_program(p, k->obj)
 	{
 		struct bpf_link *link;
 
-		if (!bpf_program__autoload(p))
+		if (!bpf_program__autoload(p) ||
+		    bpf_program__type(p) == BPF_PROG_TYPE_SOCKET_FILTER)
 			continue;
 		if (bpf_program__type(p) == BPF_PROG_TYPE_CGROUP_SKB)
 			link = bpf_program__attach_cgroup(p, cgroup);
@@ -53,6 +84,22 @@ static void attach_all(struct floor_bpf *k)
 			err(1, "cannot attach %s", bpf_program__name(p));
 	}
 	close(cgroup);
+}
+
+/* As tapline opens one: bound once it has its filter. It goes with the process. */
+static void attach_socket(struct floor_bpf *k, const char *interface)
+{
+	struct sockaddr_ll a = {.sll_family = AF_PACKET,
+				.sll_protocol = htons(ETH_P_ALL),
+				.sll_ifindex = (int)if_nametoindex(interface)};
+	int program = bpf_program__fd(k->progs.empty_socket);
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (!a.sll_ifindex)
+		err(1, "%s", interface);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) ||
+	    bind(fd, (struct sockaddr *)&a, sizeof(a)))
+		err(1, "cannot watch %s", interface);
 }
 
 static void print_packets(struct floor_bpf *k)
@@ -76,31 +123,29 @@ static void print_packets(struct floor_bpf *k)
 
 int main(int argc, char **argv)
 {
-	bool empty = false, counting = false, stats = false;
+	struct wanted w = {0};
 	struct floor_bpf *k;
 	char byte;
 
-	for (int i = 1; i < argc; i++) {
-		empty |= !strcmp(argv[i], "empty");
-		counting |= !strcmp(argv[i], "count");
-		stats |= !strcmp(argv[i], "stats");
-	}
-	if (argc != 1 + empty + counting + stats || argc == 1)
-		errx(2, "usage: floor [empty] [count] [stats]");
-	if (stats && bpf_enable_stats(BPF_STATS_RUN_TIME) < 0)
+	if (!parse(argc, argv, &w))
+		errx(2, "usage: floor [empty] [count] [stats] [on INTERFACE]");
+	if (w.stats && bpf_enable_stats(BPF_STATS_RUN_TIME) < 0)
 		err(1, "cannot enable the statistics of BPF programs");
 	k = floor_bpf__open();
 	if (!k)
 		err(1, "cannot open the BPF object");
-	choose(k, empty, counting);
+	choose(k, &w);
 	if (floor_bpf__load(k))
 		err(1, "cannot load the BPF programs");
-	attach_all(k);
+	if (w.empty || w.counting)
+		attach_hooks(k);
+	if (w.interface)
+		attach_socket(k, w.interface);
 	puts("ready");
 	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
-	if (counting)
+	if (w.counting)
 		print_packets(k);
 	floor_bpf__destroy(k);
 	return 0;

@@ -24,36 +24,44 @@ PATH = "/1k"
 FLOOR = os.path.join(lib.BUILD, "bench", "floor")
 
 
-def nginx(log=False, pinned=False):
+def nginx(log=False, pinned=False, wire=None):
     """nginx that answers 1 KB from memory, with a worker for each CPU of the server's half; without a log
-    it is faster, and tapline's share larger. pinned: each worker to a CPU, and its load to the others."""
+    it is faster, and tapline's share larger. pinned: each worker to a CPU, and its load to the others.
+    wire: server and load are its two hosts (wire_load.Wire), else both are on loopback."""
     quiet = "" if log else "access_log off;"
     server = lib.Nginx(f"{quiet} location / {{ return 200 '{'x' * 1024}'; }}", workers=len(SERVER_CPUS),
-                       buffered=log)
-    server.pinned = pinned
+                       buffered=log, ns=wire and wire.server, port=wire and wire.port)
+    server.pinned, server.wire = pinned, wire
     for worker, cpu in zip(lib.children(server.pid), SERVER_CPUS if pinned else ()):
         os.sched_setaffinity(worker, {cpu})
     return server
 
 
 def generator(server, *command):
-    """The command line of a load generator, on the CPUs that are its own."""
-    return ["taskset", "-c", ",".join(map(str, CLIENT_CPUS)), *command] if server.pinned else list(command)
+    """The command line of a load generator, in its namespace and on the CPUs that are its own."""
+    own = ["taskset", "-c", ",".join(map(str, CLIENT_CPUS))] if server.pinned else []
+    return lib.in_ns(server.wire and server.wire.client, [*own, *command])
 
 
 # ---- load ----
 
 
 def wrk_command(server, seconds):
-    return generator(server, "wrk", f"-t{len(CLIENT_CPUS)}", f"-c{CONNECTIONS}", f"-d{seconds}s",
-                     server.url(PATH))
+    url = server.url(PATH, server.wire.address) if server.wire else server.url(PATH)
+    return generator(server, "wrk", f"-t{len(CLIENT_CPUS)}", f"-c{CONNECTIONS}", f"-d{seconds}s", url)
+
+
+def wrk_counted(server, seconds):
+    """(requests, requests a second) that wrk counted; it leaves out those in flight at its end."""
+    text = lib.run(*wrk_command(server, seconds), timeout=seconds + 30).stdout
+    assert "Non-2xx" not in text and "Socket errors" not in text, text
+    return (int(re.search(r"^\s*(\d+) requests in", text, re.M)[1]),
+            float(re.search(r"^Requests/sec:\s+([\d.]+)", text, re.M)[1]))
 
 
 def wrk(server, seconds):
     """Requests a second that wrk counted."""
-    text = lib.run(*wrk_command(server, seconds), timeout=seconds + 30).stdout
-    assert "Non-2xx" not in text and "Socket errors" not in text, text
-    return float(re.search(r"^Requests/sec:\s+([\d.]+)", text, re.M)[1])
+    return wrk_counted(server, seconds)[1]
 
 
 def h2load(server, seconds, rps=None, log=None):
@@ -81,15 +89,21 @@ def latencies(log):
 # ---- who watches ----
 
 
+def cpu_seconds(pid):
+    """CPU time of a process so far, user and system."""
+    # The clock id of another process's CPU time, as clock_getcpuclockid(3) makes it.
+    return time.clock_gettime((~pid << 3) | 2)
+
+
 class Watch:
-    """tapline while the block runs; rows go to a file of its own, or nowhere.
+    """A tapline command while the block runs; rows go to a file of its own, or nowhere.
 
     cpu(): seconds of CPU so far, user and system. ledger: a dict, after the block.
     """
 
-    def __init__(self, *args, rows=False):
-        self.args = [lib.TAPLINE, "requests", *args]
-        self.rows = rows
+    def __init__(self, *args, tool="requests", rows=False, ns=None):
+        self.args = [lib.TAPLINE, tool, *args]
+        self.rows, self.ns = rows, ns
         self.p = None
         self.ledger = {}
 
@@ -101,7 +115,7 @@ class Watch:
         try:
             with open(self.rows_path, "wb") as out, open(self.err_path, "wb") as err:
                 begin = time.perf_counter()
-                self.p, ready = lib.start_tapline(self.args, stdout=out, stderr=err)
+                self.p, ready = lib.start_tapline(self.args, ns=self.ns, stdout=out, stderr=err)
                 self.pid = self.p.pid
                 lib.wait_ready(ready)
                 self.ready_s = time.perf_counter() - begin
@@ -123,14 +137,13 @@ class Watch:
         with open(self.err_path) as f:
             text = f.read()
         self.ledger = {k: int(v) for k, v in re.findall(r"^ +(\w+) +(\d+) ", text, re.M)}
-        lib.at_least(self.ledger.get("records"), 0, f"records in the ledger {text!r}")
+        lib.at_least(self.ledger.get("rows"), 0, f"rows in the ledger {text!r}")
 
     def lost(self):
         return sum(v for k, v in self.ledger.items() if k.startswith("lost_") or k == "malformed")
 
     def cpu(self):
-        # The clock id of another process's CPU time, as clock_getcpuclockid(3) makes it.
-        return time.clock_gettime((~self.pid << 3) | 2)
+        return cpu_seconds(self.pid)
 
     def rss_kb(self):
         with open(f"/proc/{self.pid}/status") as f:
@@ -150,8 +163,8 @@ class Watch:
 class Floor(lib.Proc):
     """The benchmark's own BPF programs, as words of the floor program's usage."""
 
-    def __init__(self, *words):
-        super().__init__(FLOOR, *words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None)
+    def __init__(self, *words, ns=None):
+        super().__init__(FLOOR, *words, ns=ns, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None)
         if self.p.stdout.readline() != b"ready\n":
             self.stop()
             raise AssertionError("the floor's programs cannot be attached here")
@@ -205,13 +218,18 @@ ATTACH_TYPES = {"0": "ingress", "1": "egress"}  # BPF_CGROUP_INET_INGRESS, _EGRE
 TRACEPOINTS = {"sock_send_length": "send", "tcp_rcv_space_adjust": "read"}
 
 
+def fdinfos(pid):
+    """What the kernel says of each open file of this process, as a dict."""
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/fdinfo/{fd}") as f:
+            yield dict(re.findall(r"^(\w+):\s+(.*)$", f.read(), re.M))
+
+
 def program_times(pid):
     """What the kernel's statistics say of the programs that this process holds attached:
     hook -> (runs, ns). Hooks are ingress, egress, send and read."""
     hooks, times = {}, {}
-    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        with open(f"/proc/{pid}/fdinfo/{fd}") as f:
-            info = dict(re.findall(r"^(\w+):\s+(.*)$", f.read(), re.M))
+    for info in fdinfos(pid):
         if "run_cnt" in info:
             times[info["prog_id"]] = (int(info["run_cnt"]), int(info["run_time_ns"]))
         elif info.get("link_type") == "cgroup":

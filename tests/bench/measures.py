@@ -110,30 +110,32 @@ def latency(plan):
 
 
 def saturation(plan):
-    return {"by_path": saturate(plan, BY_PATH), "json": saturate(plan, ())}
+    return {"by_path": saturate(plan.long, BY_PATH), "json": saturate(plan.long, ())}
 
 
-def saturate(plan, args):
-    """args: BY_PATH, or () for a row a call. Both as JSON, which is read back here."""
-    with load.nginx(log=True) as server, Watch(*JSON, *args, rows=True) as w:
+def saturate(seconds, args, wire=None):
+    """args: BY_PATH, or () for a row a call. Both as JSON, which is read back here. wire: on the wire
+    tap, where server and load are its two hosts."""
+    tap, ns = (("-i", wire.interface), wire.server) if wire else ((), None)
+    with load.nginx(log=True, wire=wire) as server, Watch(*JSON, *tap, *args, rows=True, ns=ns) as w:
         cpu = w.cpu()
-        with lib.Proc(*load.wrk_command(server, plan.long)) as generator:
-            time.sleep(plan.long / 2)
+        with lib.Proc(*load.wrk_command(server, seconds)) as generator:
+            time.sleep(seconds / 2)
             rss = w.rss_kb()
-            lib.equal(generator.p.wait(plan.long + 30), 0, "exit status of wrk")
+            lib.equal(generator.p.wait(seconds + 30), 0, "exit status of wrk")
         time.sleep(1)  # the last records are drained
         cpu = w.cpu() - cpu
         rss_end = w.rss_kb()
         w.stop()
         server.stop()
         lines = count_lines(server.log_path)
-        if args:
+        if BY_PATH[0] in args:
             rows = sum(r["calls"] for r in w.table() if r["path"] == load.PATH)
         else:
             rows = w.rows_with(f'"path":"{load.PATH}"')
-        result = {"seconds": plan.long, "log_lines": lines, "calls": rows, "lost": w.lost(),
+        result = {"seconds": seconds, "log_lines": lines, "calls": rows, "lost": w.lost(),
                   "ledger": w.ledger, "cpu_s": cpu, "rss_kb": rss, "rss_end_kb": rss_end}
-    say(f"{plan.long} s at saturation: {lines:,} log lines, {rows:,} calls, {w.lost()} lost, "
+    say(f"{seconds} s at saturation: {lines:,} log lines, {rows:,} calls, {w.lost()} lost, "
         f"{cpu / max(rows, 1) * 1e6:.2f} us of CPU a call, {rss / 1024:.1f} MB")
     return result
 

@@ -6,40 +6,18 @@ import json
 import os
 import statistics
 import sys
-import textwrap
 
 sys.dont_write_bytecode = True
+import prose_wire
+import report_wire
 from prose import HEAD, METHOD, PINNED, WOULD_TAKE
+from report_parts import Result, machine_words, ratios, spread, table, wrapped
 
 DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "docs")
 RAW = os.path.join(DOCS, "performance.json")
 PAGE = os.path.join(DOCS, "PERFORMANCE.md")
 NAMES = {"nothing": "nothing", "floor": "four empty programs", "by_path": "`tapline --by path`",
          "json": "`tapline -o json` to a file"}
-
-
-class Result:
-    """One number beside its target. A hard one leaves the project's main job open when missed."""
-
-    def __init__(self, key, what, target, text, ok, hard=False):
-        self.key, self.what, self.target, self.text = key, what, target, text
-        self.ok, self.hard = ok, hard
-
-    @property
-    def verdict(self):
-        return "met" if self.ok else "**missed**"
-
-
-def ratios(rounds, with_, without, value=lambda v: v):
-    return [value(r[with_]) / value(r[without]) for r in rounds]
-
-
-def median_ratio(*args, **more):
-    return statistics.median(ratios(*args, **more))
-
-
-def spread(values, form):
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 def hook_times(raw):
@@ -137,16 +115,13 @@ def other_results(raw):
 
 
 def results(raw):
-    return [r for part in (throughput_results, latency_results, saturation_results, kernel_results,
-                           other_results) for r in part(raw)]
+    """Of the parts that were measured."""
+    parts = (throughput_results, latency_results, saturation_results, kernel_results, other_results)
+    found = [r for part in parts for r in part(raw)] if "throughput" in raw else []
+    return found + (report_wire.results(raw["wire"]) if "wire" in raw else [])
 
 
 # ---- the page ----
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows]) + "\n"
 
 
 def rates_table(rounds, names):
@@ -192,14 +167,6 @@ def sweep_words(raw):
             "the rest is the timer that drains the ring.\n")
 
 
-def machine_words(raw):
-    m, v = raw["machine"], raw["versions"]
-    kind = "a virtual machine" if m["virtual"] else "a machine"
-    return (f"{kind} with {m['cores']} cores ({m['architecture']}) and {m['memory_gib']} GiB of memory, "
-            f"Linux {m['kernel']}; nginx {v['nginx']}, wrk {v['wrk']}, h2load {v['h2load']}; "
-            f"load average before the run: {m['load_before']:.1f}")
-
-
 def orientation_words(raw):
     missing = raw["orientation"]["missing"]
     return f"Not installed, and so not measured: {', '.join(missing)}.\n" if missing else ""
@@ -209,13 +176,10 @@ def missed_section(found):
     missed = [r for r in found if not r.ok]
     if not missed:
         return ""
+    words = {**WOULD_TAKE, **prose_wire.WOULD_TAKE}
     lines = [f"- {r.what}: {r.text}, wanted {r.target}." +
-             (f" {WOULD_TAKE[r.key]}" if r.key in WOULD_TAKE else "") for r in missed]
+             (f" {words[r.key]}" if r.key in words else "") for r in missed]
     return "## Not reached, and what it would take\n\n" + "\n".join(lines) + "\n\n"
-
-
-def wrapped(text):
-    return "\n\n".join(textwrap.fill(part, 105) for part in text.split("\n\n"))
 
 
 def page(raw):
@@ -225,7 +189,7 @@ def page(raw):
     tools = {n: f"`{n}`" if n != "nothing" else n for n in raw["orientation"]["rounds"][0]}
     full = raw["latency"]["full_rate"]
     return (
-        wrapped(HEAD.format(machine=machine_words(raw), half=raw["machine"]["cores"] // 2 or 1))
+        wrapped(HEAD.format(machine=machine_words(raw["machine"], raw["versions"]), half=raw["machine"]["cores"] // 2 or 1))
         + table(["what", "target", "measured", ""], [[r.what, r.target, r.text, r.verdict] for r in found])
         + "\n" + missed_section(found)
         + f"## Throughput at saturation ({len(rounds)} rounds of {raw['throughput']['seconds']} s)\n\n"
@@ -239,8 +203,14 @@ def page(raw):
         + "\n" + sweep_words(raw)
         + "\n## For orientation: programs that capture packets, on the same load\n\n"
         + rates_table(raw["orientation"]["rounds"], tools) + "\n" + orientation_words(raw)
+        + (report_wire.section(raw["wire"]) if "wire" in raw else "")
         + METHOD
     )
+
+
+def read():
+    with open(RAW) as f:
+        return json.load(f)
 
 
 def write(raw):
@@ -252,5 +222,4 @@ def write(raw):
 
 
 if __name__ == "__main__":
-    with open(RAW) as numbers:
-        write(json.load(numbers))
+    write(read())
