@@ -285,21 +285,31 @@ const struct tool tool_requests = {
 			.aliases = (const char *const[]){"httpry", "httpsnoop", NULL},
 			.brief = "show every TCP request on this host, a row a call",
 			.operands = "[FILTER ...]",
-			.about = "One row for each TCP request: when, which process asked which, "
-				 "what, with "
-				 "which status, how long to the first byte and in all, how many "
-				 "bytes. "
-				 "HTTP/1 is read; TLS is named with its server; every other "
-				 "protocol gets a row "
-				 "for each exchange, with the printable start of the request.\n\n"
-				 "The bytes are seen in the kernel, at the sockets, in every "
-				 "network namespace "
-				 "and container. Nothing is instrumented, restarted or proxied. A "
-				 "call between "
-				 "two processes of this host is one row that names both.\n\n"
-				 "SSH (port 22) is left out, so that a remote terminal does not "
-				 "feed itself; "
-				 "--port 22 shows it.",
+			.about =
+				"One row for each TCP request: when, which process asked which, "
+				"what, with which status, how long to the first byte and in all, "
+				"how many bytes. HTTP/1 is read; TLS is named with its server; "
+				"every other protocol gets a row for each exchange, with the "
+				"printable start of the request.\n\n"
+				"The bytes are seen in the kernel, at the sockets, in every "
+				"network namespace and container. Nothing is instrumented, "
+				"restarted or proxied. A call between two processes of this host "
+				"is one row that names both.\n\n"
+				"With -i the rows are of what passes an interface instead, of no "
+				"local socket too: forwarded, bridged, of containers, inside VLAN "
+				"tags, GRE, IP-in-IP and VXLAN. An end is named where a socket of "
+				"this network namespace has it. What passes several of the "
+				"interfaces unchanged is one call. FILTER is an expression of "
+				"pcap-filter(7), as for tcpdump, about the outermost packet; it is "
+				"decided in the kernel.\n\n"
+				"With -r the rows are those of a capture file, and no privileges "
+				"are needed. With -w the packets of the calls that pass --where "
+				"go into a file for Wireshark (pcapng): those with payload, FIN "
+				"or RST, each up to 512 bytes (with -r whole), with the processes "
+				"of the call as a comment; then no rows are printed unless -o or "
+				"--fields ask for them.\n\n"
+				"SSH (port 22) is left out, so that a remote terminal does not "
+				"feed itself; --port 22, or a FILTER that names it, shows it.",
 			.opts = opts,
 			.schema = &call_schema,
 			.examples =
@@ -315,36 +325,49 @@ const struct tool tool_requests = {
 					 "what is waiting now, and for how long"},
 					{"tapline requests --where 'total_us>200ms' -H",
 					 "slow calls, with their heads"},
+					{"tapline requests -i eth0 'tcp port 80 and net "
+					 "10.0.0.0/8'",
+					 "what passes an interface and matches a pcap filter"},
+					{"tapline requests --where 'status>=500' -w errors.pcapng",
+					 "the packets of failed calls, for Wireshark"},
+					{"tapline requests -r errors.pcapng --by path",
+					 "the calls in a capture file, summed up"},
 					{NULL, NULL},
 				},
-			.overhead = "Two cgroup_skb programs run for each segment of each socket, "
-				    "two socket hooks for "
-				    "each send and receive, and one record is copied for each "
-				    "exchange and end, not for "
-				    "each segment. docs/PERFORMANCE.md has the measured numbers.",
+			.overhead =
+				"Two cgroup_skb programs run for each segment of each socket, two "
+				"socket hooks for each send and receive, and one record is copied "
+				"for each exchange and end, not for each segment. With -i one "
+				"program runs for each packet of the interface, and the socket "
+				"hooks look at sockets of its network namespace only. With -w each "
+				"packet with payload is copied, too. docs/PERFORMANCE.md has the "
+				"measured numbers.",
 			.limits =
 				"Not seen: what sockmap redirects past TCP, the owners of MPTCP "
-				"subflows, "
-				"the plaintext of TLS, memory-mapped receives, UDP (and so "
-				"HTTP/3), "
-				"traffic that is only forwarded.\n\n"
+				"subflows, the plaintext of TLS, memory-mapped receives, UDP (and "
+				"so HTTP/3), and, without -i, traffic that is only forwarded.\n\n"
 				"Of a request's head 304 bytes are kept (head_cut marks a longer "
-				"one), of a "
-				"response's 128 to 192: where its length stands further on, its "
-				"row comes "
-				"only when the connection goes on or ends. HTTP/2 is shown as "
-				"protocol tcp. "
-				"Secrets are masked in HTTP heads and paths; other protocols show "
-				"how a "
-				"request starts, as it is. Two ends that both send all the time "
-				"are one "
-				"row, a stream; where they pause for each other, each turn is a "
-				"row. A "
-				"process keeps the name it had when it first used the socket. What "
-				"was "
-				"asked before tapline started is shown from its next bytes on, and "
-				"marked "
-				"midway where something is missing. --where cannot compare times.",
+				"one), of a response's 128 to 192: where its length stands further "
+				"on, its row comes only when the connection goes on or ends. "
+				"HTTP/2 is shown as protocol tcp. Secrets are masked in HTTP heads "
+				"and paths; other protocols show how a request starts, as it is, "
+				"and -w writes packets as they are. Two ends that both send all "
+				"the time are one row, a stream; where they pause for each other, "
+				"each turn is a row. A process keeps the name it had when it first "
+				"used the socket. What was asked before tapline started is shown "
+				"from its next bytes on, and marked midway where something is "
+				"missing. --where cannot compare times.\n\n"
+				"With -i and -r: who asks is known from the SYN; of an older "
+				"connection by what HTTP it speaks, else the lower port is taken "
+				"for the server's. server_queue_us, server_us, retransmits and "
+				"srtt_us are null, and connect_us is the time from SYN to SYN-ACK "
+				"there. IP fragments are not followed, nor tunnels inside of "
+				"tunnels; the ledger counts fragments. 16,384 connections are "
+				"followed at a time with -i, 65,536 with -r; then the least "
+				"recently used are forgotten, and counted. -p, --comm and "
+				"--container cannot be decided there: --where can.\n\n"
+				"With -w packets wait in 32 MiB until their call is shown; what "
+				"has to go before is counted.",
 		},
 	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_CGROUP2 | NEED_STORAGE,
 	.needs_for = requests_needs,
