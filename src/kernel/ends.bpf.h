@@ -24,17 +24,28 @@ ALWAYS_INLINE void addr_v4(u64 *out, u32 v4)
 	w[3] = v4;
 }
 
+/* For programs that get the socket from the kernel: they may read it as it is. */
+ALWAYS_INLINE void addr_v6(u64 *out, const struct in6_addr *v6)
+{
+	u32 *w = (u32 *)out;
+
+	for (int i = 0; i < 4; i++)
+		w[i] = v6->in6_u.u6_addr32[i];
+}
+
 ALWAYS_INLINE void ends_of_sock(const struct sock *sk, struct ends *e)
 {
 	if (sk->__sk_common.skc_family == 2) {
 		addr_v4(e->local, sk->__sk_common.skc_rcv_saddr);
 		addr_v4(e->remote, sk->__sk_common.skc_daddr);
 	} else {
-		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
+		addr_v6(e->local, &sk->__sk_common.skc_v6_rcv_saddr);
+		addr_v6(e->remote, &sk->__sk_common.skc_v6_daddr);
 	}
+	e->local_port = sk->__sk_common.skc_num;
 	/* skc_num is 0 once the port was given back; inet_sport stays. */
-	e->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+	if (!e->local_port)
+		e->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	e->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	e->pad = 0;
 }

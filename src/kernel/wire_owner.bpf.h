@@ -15,8 +15,8 @@ const volatile u32 network_namespace;
 /*
  * What a closed socket leaves here stays: whoever asks, asks after the packet, up to a second
  * later, when the process of a short connection has long gone. It misleads nobody, because whoever
- * takes the names over says so: connect() and listen() write over what is here, as do the first
- * send and read. Else the least recently used go.
+ * takes the names over says so: connect() and listen() write over what is here, as do each send
+ * and read. Else the least recently used go.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -55,12 +55,11 @@ ALWAYS_INLINE bool wire_is_any(const u64 *address)
 ALWAYS_INLINE bool wire_socket_of(struct sock *sk, struct wire_socket *key)
 {
 	struct sock_common___namespace *common = (void *)sk;
-	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	struct net___namespace *net = BPF_CORE_READ(common, skc_net.net);
+	u16 family = sk->__sk_common.skc_family;
 	struct ends e;
 
 	if ((family != 2 /* AF_INET */ && family != 10 /* AF_INET6 */) ||
-	    BPF_CORE_READ(net, ns.inum) != network_namespace)
+	    common->skc_net.net->ns.inum != network_namespace)
 		return false;
 	ends_of_sock(sk, &e);
 	if (!e.local_port)
@@ -76,15 +75,25 @@ ALWAYS_INLINE bool wire_socket_of(struct sock *sk, struct wire_socket *key)
 	return true;
 }
 
+ALWAYS_INLINE void owner_is_current(const struct wire_socket *key)
+{
+	struct owner who = {};
+
+	owner_of_current(&who);
+	bpf_map_update_elem(&owners, key, &who, BPF_ANY);
+}
+
+/* Its user is seldom another than before, and to look is cheaper than to write. */
 ALWAYS_INLINE int owned_by_current(struct sock *sk)
 {
 	struct wire_socket key;
-	struct owner who = {};
+	struct owner *known;
 
 	if (!wire_socket_of(sk, &key))
 		return 0;
-	owner_of_current(&who);
-	bpf_map_update_elem(&owners, &key, &who, BPF_ANY);
+	known = bpf_map_lookup_elem(&owners, &key);
+	if (!known || known->pid != bpf_get_current_pid_tgid() >> 32)
+		owner_is_current(&key);
 	return 0;
 }
 
@@ -93,6 +102,13 @@ SEC("tp_btf/sock_send_length")
 int BPF_PROG(owner_send, struct sock *sk)
 {
 	return owned_by_current(sk);
+}
+
+/* Where TCP is read tcp_rcv_space_adjust tells, which also fires for splice. */
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(owner_receive, struct sock *sk)
+{
+	return sk->sk_protocol == IPPROTO_TCP ? 0 : owned_by_current(sk);
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
@@ -109,12 +125,12 @@ int BPF_PROG(owner_state, struct sock *sk, int old, int new)
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	if (new == BPF_TCP_LISTEN)
-		return owned_by_current(sk); /* as with connect() */
+	if (new == BPF_TCP_LISTEN && wire_socket_of(sk, &key))
+		owner_is_current(&key); /* listen() runs in the process that asks */
 	if (new == BPF_TCP_SYN_SENT) {
 		who = bpf_sk_storage_get(&connecting, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 		if (who)
-			owner_of_current(who); /* connect() runs in the process that asks */
+			owner_of_current(who); /* so does connect() */
 		return 0;
 	}
 	who = bpf_sk_storage_get(&connecting, sk, 0, 0);

@@ -6,20 +6,47 @@
 #include <bpf/bpf.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
 #include "host/local_address.h"
+
+/* Looking at all open files takes the longer the more there are: so much of it at once, and a share
+ * of the time. */
+#define SEEK_BURST_NS 50000000
+#define SEEK_SHARE    64
+
+/* Rows are made many at a time, and asking the kernel costs more than the rest of a row. No longer
+ * than that, as owners change. */
+#define KEEP_NS 2000000
+#define SLOTS   256
+
+struct answer {
+	struct wire_socket socket;
+	struct owner owner; /* pid 0: none is known */
+	uint64_t asked_ns;
+};
 
 struct wire_owners {
 	int map;   /* struct wire_socket -> struct owner */
 	int files; /* of the iterator's link; the session's */
 	struct local_addresses local;
+	int64_t seek_ns; /* budget left: negative after a look that took more */
+	uint64_t sought_ns;
+	uint64_t seed;
+	struct answer answers[SLOTS];
 };
 
-static const char *const programs[] = {"owner_send", "owner_read", "owner_state", "owner_files"};
+static const char *const programs[] = {"owner_send", "owner_receive", "owner_read", "owner_state",
+				       "owner_files"};
 static const char *const maps[] = {"owners", "connecting"};
 
-/* Without it, who only sends is found by the iterator, while the socket is open. */
+/* Both exist from 6.3. Without them, who sends or gets datagrams is found by the iterator, while
+ * the socket is open. */
 static const struct rung ladder_owner_send[] = {
 	{"owner_send", "tp_btf/sock_send_length", NULL},
+	{NULL, NULL, NULL},
+};
+static const struct rung ladder_owner_receive[] = {
+	{"owner_receive", "tp_btf/sock_recv_length", NULL},
 	{NULL, NULL, NULL},
 };
 
@@ -33,6 +60,7 @@ int wire_owners_prepare(struct session *s, struct bpf_object *obj, uint32_t *net
 				    strerror(errno));
 	*network_namespace = (uint32_t)st.st_ino;
 	(void)session_choose(s, obj, ladder_owner_send);
+	(void)session_choose(s, obj, ladder_owner_receive);
 	return 0;
 }
 
@@ -61,6 +89,7 @@ int wire_owners_open(struct session *s, struct bpf_object *obj, struct wire_owne
 	w = r ? NULL : calloc(1, sizeof(*w));
 	if (!w)
 		return session_fail(s, r ? r : -ENOMEM, "no room for owners");
+	w->seed = hash_seed();
 	w->map = bpf_object__find_map_fd_by_name(obj, "owners");
 	w->files = bpf_link__fd(link);
 	r = wire_owners_addresses(w);
@@ -102,6 +131,46 @@ bool wire_owners_find(const struct wire_owners *w, const struct wire_socket *soc
 	}
 	*exact = false;
 	return true;
+}
+
+/* A local address, and a file: either may be new. */
+static void look(struct wire_owners *w, const struct addr *local)
+{
+	if (!wire_owners_addresses(w) && wire_owners_local(w, local))
+		(void)wire_owners_refresh(w);
+}
+
+static void seek(struct wire_owners *w, const struct wire_socket *socket, uint64_t now,
+		 struct owner *out)
+{
+	struct addr local;
+	bool exact;
+
+	if (wire_owners_find(w, socket, out, &exact))
+		return;
+	w->seek_ns += (int64_t)MIN((now - w->sought_ns) / SEEK_SHARE, (uint64_t)SEEK_BURST_NS);
+	w->seek_ns = MIN(w->seek_ns, (int64_t)SEEK_BURST_NS);
+	w->sought_ns = now;
+	if (w->seek_ns <= 0)
+		return;
+	memcpy(&local, socket->local, sizeof(local));
+	look(w, &local);
+	w->seek_ns -= (int64_t)(clock_mono_ns() - now);
+	(void)wire_owners_find(w, socket, out, &exact);
+}
+
+bool wire_owners_seek(struct wire_owners *w, const struct wire_socket *socket, struct owner *out)
+{
+	uint64_t now = clock_mono_ns();
+	struct answer *a = &w->answers[hash_bytes(socket, sizeof(*socket), w->seed) % SLOTS];
+
+	if (now - a->asked_ns > KEEP_NS || memcmp(&a->socket, socket, sizeof(*socket)) != 0) {
+		*a = (struct answer){.socket = *socket, .asked_ns = now};
+		seek(w, socket, now, &a->owner);
+	}
+	if (a->owner.pid)
+		*out = a->owner;
+	return a->owner.pid != 0;
 }
 
 bool wire_owners_local(const struct wire_owners *w, const struct addr *address)
