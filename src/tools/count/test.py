@@ -3,53 +3,14 @@
 What a network never sends by itself (tags, fragments, cut headers) is made by hand."""
 
 import contextlib
-import os
-import re
 import socket
 import struct
-import tempfile
 
-from lib import (TAPLINE, Netns, Nginx, Proc, Tapline, at_least, curl, equal, one, run, select_rows, sysctl, timeout,
+from lib import (TAPLINE, Netns, Nginx, Tapline, at_least, curl, equal, one, run, select_rows, sysctl, timeout,
                  two_hosts, veth, wait_for)
+from wire import Receiver, Tcpdump, ethernet, ipv4, ipv6, send_frames, send_udp, silence, silent_hosts, tcp
 
 KINDS = "protocol host port connection size process".split()
-
-
-class Tcpdump(Proc):
-    """tcpdump on an interface, writing to a file; packets() after the block has ended."""
-
-    def __init__(self, interface, ns=None, expression=None):
-        self.file = tempfile.NamedTemporaryFile(prefix="tapline-pcap-")
-        self.err = tempfile.TemporaryFile()
-        super().__init__("tcpdump", "-i", interface, "--immediate-mode", "-U", "-s", "128", "-B", "65536", "-Z", "root", "-n", "-w",
-                         self.file.name, *([expression] if expression else []), ns=ns, stderr=self.err)
-        wait_for(lambda: b"listening on" in self.said(), 10, "tcpdump to listen")
-
-    def said(self):
-        self.err.seek(0)
-        return self.err.read()
-
-    def __exit__(self, *_):
-        self.stop()
-        equal(re.findall(rb"(\d+) packets dropped by kernel", self.said()), [b"0"], "packets that tcpdump lost")
-
-    def packets(self):
-        """[(bytes on the wire, captured bytes)]: a pcap file in this machine's byte order."""
-        with open(self.file.name, "rb") as f:
-            data = f.read()
-        found, at = [], 24
-        while at < len(data):
-            captured, length = struct.unpack_from("=8xII", data, at)
-            found.append((length, data[at + 16:at + 16 + captured]))
-            at += 16 + captured
-        return found
-
-    def seen(self, n):
-        """Has it written n packets?"""
-        return os.path.getsize(self.file.name) > 24 and len(self.packets()) >= n
-
-    def count(self, expression):
-        return len(run("tcpdump", "-nn", "-r", self.file.name, expression).stdout.splitlines())
 
 
 def count(*args, ns=None):
@@ -77,24 +38,8 @@ def counted(ns, interface, *args):
         yield dump, {k: stack.enter_context(count("-i", interface, "--by", k, *args, ns=ns)) for k in KINDS}
 
 
-def settled(dump):
-    """Waits until nothing more comes, and returns what has come."""
-    seen = [-1]
-
-    def same():
-        n = len(dump.packets())
-        done = n == seen[-1]
-        seen.append(n)
-        if not done:
-            run("sleep", "0.3")
-        return done
-
-    wait_for(same, 30, "the traffic to end")
-    return dump.packets()
-
-
 def compare_totals(dump, taps):
-    packets = settled(dump)
+    packets = dump.settled()
     want = len(packets), sum(n for n, _ in packets)
     for kind, t in taps.items():
         equal(total(last_block(t)), want, f"packets and bytes by {kind}")
@@ -103,11 +48,6 @@ def compare_totals(dump, taps):
 
 
 # ---- loopback ----
-
-
-def send_udp(ns, address="127.0.0.1", port=9):
-    run("python3", "-c", "import socket,sys\nsocket.socket(type=socket.SOCK_DGRAM).sendto(b'datagram', "
-        "(sys.argv[1], int(sys.argv[2])))", address, port, ns=ns)
 
 
 def test_loopback_equals_what_tcpdump_counted():
@@ -134,7 +74,7 @@ def test_one_packet_of_each_kind():
         with Netns("a") as a, Tcpdump("lo", a) as dump, count("-i", "lo", ns=a) as t:
             run("nping", "-c1", f"--{kind}", "127.0.0.1", ns=a)
             wait_for(lambda: len(dump.packets()) >= 2, 10, "the answer")
-            settled(dump)
+            dump.settled()
             names = by_name(last_block(t))
             equal(names, {w.upper(): dump.count(w) for w in ("tcp", "udp", "icmp")} | {"ICMPv6": 0}, f"nping --{kind}")
 
@@ -167,43 +107,21 @@ def test_all_interfaces_and_some():
 
 # ---- frames made by hand ----
 
-MAC = bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1])
-SIX = socket.inet_pton(socket.AF_INET6, "2001:db8::1") + socket.inet_pton(socket.AF_INET6, "2001:db8::2")
-
-
-def ethernet(payload, *types):
-    """An Ethernet frame; every type but the last is a VLAN tag's."""
-    return MAC + b"".join(struct.pack("!HH", t, 5) for t in types[:-1]) + struct.pack("!H", types[-1]) + payload
-
-
-def ipv4(protocol, payload, fragment=0, source="192.0.2.1"):
-    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 7, fragment, 64, protocol, 0,
-                       socket.inet_aton(source), socket.inet_aton("192.0.2.2")) + payload
-
-
-def ipv6(following, payload):
-    return struct.pack("!IHBB", 6 << 28, len(payload), following, 64) + SIX + payload
-
-
 def ports(source=4000, destination=80):
     return struct.pack("!HH", source, destination) + bytes(4)
-
-
-def tcp():
-    return struct.pack("!HHIIBBHHH", 4000, 80, 1, 1, 5 << 4, 0x10, 1024, 0, 0)
 
 
 def labelled():
     """[(name that count must give it, frame)]."""
     frames = []
     for tags in ((), (0x8100,), (0x88A8, 0x8100)):
-        for protocol, name, payload in ((1, "ICMP", bytes(8)), (6, "TCP", tcp() + b"payload"), (17, "UDP", ports()),
-                                        (47, "GRE", bytes(4)), (132, "SCTP", ports() + bytes(4)), (50, "ESP", bytes(16)),
+        for protocol, name, payload in ((1, "ICMP", bytes(8)), (6, "TCP", tcp(80, b"payload", source=4000)),
+                                        (17, "UDP", ports()), (47, "GRE", bytes(4)), (132, "SCTP", ports() + bytes(4)), (50, "ESP", bytes(16)),
                                         (253, "253", bytes(9))):
             frames.append((name, ethernet(ipv4(protocol, payload), *tags, 0x800)))
             for fragment in (0x2000, 0x2001, 0x0001):
                 frames.append((name, ethernet(ipv4(protocol, payload, fragment), *tags, 0x800)))
-        for protocol, name, payload in ((58, "ICMPv6", bytes(8)), (6, "TCP", tcp()), (17, "UDP", ports()),
+        for protocol, name, payload in ((58, "ICMPv6", bytes(8)), (6, "TCP", tcp(80, source=4000)), (17, "UDP", ports()),
                                         (59, "IPv6-NoNxt", b"")):
             frames.append((name, ethernet(ipv6(protocol, payload), *tags, 0x86DD)))
             options = struct.pack("!BB", 60, 0) + bytes(6) + struct.pack("!BB", protocol, 1) + bytes(14)
@@ -212,44 +130,15 @@ def labelled():
             frames.append((name, ethernet(ipv6(44, struct.pack("!BBHI", protocol, 0, 8, 9) + payload), *tags, 0x86DD)))
             frames.append((name, ethernet(ipv6(51, struct.pack("!BB", protocol, 4) + bytes(22) + payload), *tags,
                                           0x86DD)))
-        frames.append(("TCP", ethernet(ipv4(6, tcp()[:7]), *tags, 0x800)))
+        frames.append(("TCP", ethernet(ipv4(6, tcp(80, source=4000)[:7]), *tags, 0x800)))
         frames.append(("TCP", ethernet(ipv4(6, b""), *tags, 0x800)))
         frames.append(("UDP", ethernet(ipv6(17, b"\0"), *tags, 0x86DD)))
-        frames.append(("IPv4", ethernet(ipv4(6, tcp())[:19], *tags, 0x800)))
-        frames.append(("IPv6", ethernet(ipv6(6, tcp())[:39], *tags, 0x86DD)))
+        frames.append(("IPv4", ethernet(ipv4(6, tcp(80, source=4000))[:19], *tags, 0x800)))
+        frames.append(("IPv6", ethernet(ipv6(6, tcp(80, source=4000))[:39], *tags, 0x86DD)))
         frames.append(("ARP", ethernet(bytes(28), *tags, 0x806)))
         frames.append(("LLDP", ethernet(bytes(30), *tags, 0x88CC)))
         frames.append(("0x88b5", ethernet(bytes(30), *tags, 0x88B5)))
     return frames
-
-
-SENDER = """import socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-s.bind((sys.argv[1], 0))
-frames = [bytes.fromhex(line) for line in sys.stdin]
-for _ in range(int(sys.argv[2])):
-    for f in frames:
-        s.send(f)
-"""
-
-
-def send_frames(ns, frames, times=1):
-    run("python3", "-c", SENDER, "v0", times, ns=ns, input="\n".join(f.hex() for f in frames))
-
-
-def silence(*namespaces):
-    """Interfaces that come will say nothing by themselves, as IPv6 does at any time."""
-    for ns in namespaces:
-        sysctl("net.ipv6.conf.default.disable_ipv6", 1, ns=ns)
-
-
-@contextlib.contextmanager
-def silent_hosts():
-    """Two namespaces joined by a veth pair (v0, v1) that nothing uses but the test."""
-    with Netns("a") as a, Netns("b") as b:
-        silence(a, b)
-        veth(a, "10.213.7.1/24", b, "10.213.7.2/24")
-        yield a, b
 
 
 @timeout(300)
@@ -298,7 +187,8 @@ def test_sizes():
 
 def test_a_full_table_is_told():
     n = 70000
-    frames = [ethernet(ipv4(17, ports(1 + i % 50000, 80), source=f"10.1.{i // 50000}.1"), 0x800) for i in range(n)]
+    frames = [ethernet(ipv4(17, ports(1 + i % 50000, 80), ends=bytes([10, 1, i // 50000, 1, 192, 0, 2, 2])), 0x800)
+              for i in range(n)]
     with silent_hosts() as (a, b), count("-i", "v1", "--by", "connection", 60, ns=b) as t:
         send_frames(a, frames)
         packets, _ = total(last_block(t))
@@ -315,7 +205,7 @@ def test_packets_count_for_the_process_that_has_them():
         with count("-i", "v1", "--by", "process", ns=b) as server, count("-i", "v0", "--by", "process", ns=a) as client, \
                 count("-i", "v1", ns=b) as every:
             pid = curl(nginx.url("/", "10.213.7.2"), ns=a)["pid"]
-            settled(dump)
+            dump.settled()
             rows = last_block(server)
             want = dump.count("tcp")
             equal(one(rows, pid=nginx.workers[0])["packets"], want, "of nginx")
@@ -324,26 +214,14 @@ def test_packets_count_for_the_process_that_has_them():
             equal(total(rows), total(last_block(every)), "by process and by protocol")
 
 
-RECEIVER = """import socket, sys
-s = socket.socket(type=socket.SOCK_DGRAM)
-s.bind(("", int(sys.argv[1])))
-print("bound", flush=True)
-s.recv(100)
-print("received", flush=True)
-sys.stdin.read()
-"""
-
-
 def test_a_socket_that_only_receives_is_found():
     with two_hosts() as (a, b, v4, _):
-        with Proc("python3", "-c", RECEIVER, 7001, ns=b, stdin=-1, stdout=-1, text=True) as older:
-            equal(older.p.stdout.readline(), "bound\n", "older")
+        with Receiver(7001, ns=b) as older:
             with count("-i", "v1", "--by", "process", ns=b) as t:
-                with Proc("python3", "-c", RECEIVER, 7002, ns=b, stdin=-1, stdout=-1, text=True) as newer:
-                    equal(newer.p.stdout.readline(), "bound\n", "newer")
+                with Receiver(7002, ns=b) as newer:
                     for port, p in ((7001, older), (7002, newer)):
                         send_udp(a, v4, port)
-                        equal(p.p.stdout.readline(), "received\n", "datagram")
+                        p.wait()
                     rows = last_block(t)
                 for p in (older, newer):
                     equal(one(rows, pid=p.pid)["packets"], 1, "datagrams")
@@ -358,9 +236,7 @@ def test_what_is_forwarded_is_no_ones():
         run("ip", "-n", b, "route", "add", "default", "via", "10.213.9.1")
         sysctl("net.ipv4.ip_forward", 1, ns=r)
         # The router has sockets of the same ports itself.
-        with Nginx(ns=b) as nginx, Nginx(ns=r, port=nginx.port), \
-                Proc("python3", "-c", RECEIVER, 7001, ns=r, stdin=-1, stdout=-1, text=True) as decoy:
-            equal(decoy.p.stdout.readline(), "bound\n", "decoy")
+        with Nginx(ns=b) as nginx, Nginx(ns=r, port=nginx.port), Receiver(7001, ns=r):
             with count("--by", "process", ns=r) as t, count(ns=r) as every:
                 curl(nginx.url("/", "10.213.9.2"), ns=a)
                 send_udp(a, "10.213.9.2", 7001)
@@ -419,7 +295,7 @@ def test_filters_pass_what_tcpdump_is_given():
         send_frames(a, frames, 3)
         wait_for(lambda: every.seen(3 * len(frames)), 30, "tcpdump to write")
         for expression, dump, t in pairs:
-            passed = settled(dump)
+            passed = dump.settled()
             assert 0 < len(passed) < 3 * len(frames), (expression, len(passed))
             equal(total(last_block(t)), (len(passed), sum(n for n, _ in passed)), expression)
 
