@@ -285,11 +285,11 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Every row is one line in every format. */
+/* Every row is one line in every format, but for lines below it. */
 static void give_up(struct output *o)
 {
 	for (size_t i = o->start; i < o->end; i++)
-		o->dropped += o->queue[i] == '\n';
+		o->dropped += o->queue[i] == '\n' && (i + 1 == o->end || o->queue[i + 1] != '\t');
 	o->start = o->end = 0;
 }
 

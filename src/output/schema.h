@@ -44,9 +44,11 @@ struct column {
 	const char *help;         /* one sentence for FIELDS */
 };
 
-/* Every row struct begins with this: bit i is set when column i is known. Unknown is null. */
+/* Every row struct begins with this. */
 struct row {
-	uint64_t known;
+	uint64_t known;    /* bit i is set when column i is. Unknown is null */
+	struct text below; /* lines under the row, in the table only: each begins with a tab and
+			      ends with a newline, and they are safe for a terminal */
 };
 
 struct schema {

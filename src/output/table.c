@@ -346,6 +346,7 @@ static void put_row(struct output *o, const struct row *row, struct buf *b)
 		put(&l, p, text, l.color ? color_of(p, c, v) : NULL);
 	}
 	buf_char(b, '\n');
+	buf_bytes(b, row->below.p, row->below.len);
 }
 
 const struct output_kind output_table = {
