@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "filter/dump.h"
+#include "filter/port.h"
 #include "filter/run.h"
 #include "filter_ebpf.h"
 
@@ -328,6 +329,45 @@ static void test_protochain_is_refused(void **state)
 	assert_non_null(strstr(why, "`ja` backwards"));
 }
 
+/* ---- what is asked for by its number ---- */
+
+static void test_ports_that_are_named(void **state)
+{
+	static const struct {
+		const char *expr;
+		bool names;
+	} cases[] = {
+		{"port 22", true},
+		{"port ssh", true},
+		{"tcp dst port 22 or port 80", true},
+		{"port 80 or 22", true},
+		{"not port 22", true},
+		{"ip6 and tcp src port 22", true},
+		{"host 192.0.2.1 and (udp port 53 or tcp port 0x16)", true},
+		{"tcp[2:2] = 22", true},
+		{"", false},
+		{"tcp", false},
+		{"port 2222", false},
+		{"portrange 20-25", false},
+		{"vlan 22", false},
+		{"ip[8] = 22", false},
+		{"tcp[2:2] & 0x3f = 22", false},
+		{"host 0.0.0.22", false},
+		{"len = 22", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(filter_program_free) struct filter_program p = {0};
+		struct filter_error err;
+
+		assert_int_equal(filter_compile(cases[i].expr, &file, &p, &err), 0);
+		if (filter_names_port(&p, 22) != cases[i].names)
+			fail_msg("'%s' %s port 22", cases[i].expr,
+				 cases[i].names ? "does not name" : "names");
+	}
+}
+
 /* ---- the listings ---- */
 
 static void test_dump(void **state)
@@ -380,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_protochain_is_refused),
+		cmocka_unit_test(test_ports_that_are_named),
 		cmocka_unit_test(test_dump),
 	};
 
