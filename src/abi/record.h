@@ -54,7 +54,7 @@ enum counter {
 	COUNT_SSH_BYTES,    /* payload of port 22, left out by default */
 	COUNT_FILTERED,     /* exchanges that the filter kept out of the ring */
 	COUNT_FOLLOW_BYTES, /* payload past the follow budget, counted and not copied */
-	COUNT_FRAGMENTS,    /* parts of IP packets, which are not followed */
+	COUNT_FRAGMENTS,    /* parts of IP packets, which are left out */
 	COUNT_FLOWS,        /* connections on an interface that were followed */
 	COUNT_FLOWS_ENDED,  /* of these, forgotten since they were over */
 	COUNT_CONTENDED, /* segments left out as another CPU was inside their flow for too long */

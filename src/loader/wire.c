@@ -69,26 +69,6 @@ int wire_find(struct session *s, const char *name, struct wire_interface *out)
 	return 0;
 }
 
-int wire_link_header(struct session *s, const struct wire_interface *i)
-{
-	switch (i->type) {
-	case ARPHRD_ETHER:
-	case ARPHRD_LOOPBACK:
-		return ETH_HLEN;
-	case ARPHRD_NONE: /* tun, WireGuard */
-	case ARPHRD_RAWIP:
-	case ARPHRD_TUNNEL:
-	case ARPHRD_TUNNEL6:
-	case ARPHRD_SIT:
-		return 0;
-	default:
-		return session_fail(s, -EPROTONOSUPPORT,
-				    "'%s' carries neither Ethernet nor bare IP (link type %u): "
-				    "name another interface",
-				    i->name, i->type);
-	}
-}
-
 /* The filter is in place before the socket is bound, so that no packet is queued. */
 static int bind_to(struct session *s, const struct wire_interface *i, int fd, int program,
 		   bool incoming)
@@ -178,6 +158,13 @@ int wire_watch(struct session *s, const struct wire_tap *t, int program)
 	return r;
 }
 
+bool wire_names_port(const struct wire_tap *t, uint16_t port)
+{
+	_cleanup_free_ char *expression = t->n_words ? wire_expression(t->words, t->n_words) : NULL;
+
+	return expression && wire_filter_names_port(expression, port);
+}
+
 int wire_refuse_owner(struct session *s)
 {
 	const struct filter *f = session_filter(s);
@@ -190,12 +177,4 @@ int wire_refuse_owner(struct session *s)
 			    f->pid       ? "--pid"
 			    : f->by_comm ? "--comm"
 					 : "--container");
-}
-
-const char *wire_name(const struct if_nameindex *names, unsigned index)
-{
-	for (; names && names->if_index; names++)
-		if (names->if_index == index)
-			return names->if_name;
-	return NULL;
 }

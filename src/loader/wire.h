@@ -19,9 +19,6 @@ struct wire_interface {
  * are. */
 int wire_find(struct session *s, const char *name, struct wire_interface *out);
 
-/* Bytes in front of the IP header, or -EPROTONOSUPPORT, said: neither Ethernet nor bare IP. */
-int wire_link_header(struct session *s, const struct wire_interface *i);
-
 /* What to watch, as the options of a tool and its operands say. */
 struct wire_tap {
 	const struct opt_list *interfaces; /* names, borrowed; none of them, or "any": every one */
@@ -41,13 +38,13 @@ extern const char *const wire_directions[]; /* words of an option, by enum wire_
  */
 int wire_watch(struct session *s, const struct wire_tap *t, int program);
 
+/* Does the filter name this port? False also where it does not compile, which wire_watch will say.
+ */
+bool wire_names_port(const struct wire_tap *t, uint16_t port);
+
 /* --pid, --comm and --container where a packet cannot tell: 0 when none was given, else -EINVAL,
  * said. */
 int wire_refuse_owner(struct session *s);
-
-/* The interfaces of this network namespace by their index, as they were when this was made: once
- * privileges are gone, the kernel is not asked again. Freed by if_freenameindex; NULL is none. */
-const char *wire_name(const struct if_nameindex *names, unsigned index);
 
 /* For names that a function makes and gives back: `_cleanup_(wire_free_namesp)`. */
 static inline void wire_free_namesp(struct if_nameindex **names)

@@ -7,6 +7,7 @@
 #include <net/if_arp.h>
 
 #include "filter/dump.h"
+#include "filter/port.h"
 #include "filter/translate.h"
 
 #define LINKTYPE_ETHERNET 1
@@ -144,4 +145,18 @@ int wire_filter_load(struct session *s, const struct wire_interface *i,
 	filter_ebpf_free(&e);
 	filter_program_free(&p);
 	return r;
+}
+
+bool wire_filter_names_port(const char *expression, uint16_t port)
+{
+	struct filter_link link = {.type = LINKTYPE_ETHERNET, .snaplen = SNAPLEN};
+	struct filter_program p = {0};
+	struct filter_error error;
+	bool names;
+
+	if (filter_compile(expression, &link, &p, &error))
+		return false;
+	names = filter_names_port(&p, port);
+	filter_program_free(&p);
+	return names;
 }

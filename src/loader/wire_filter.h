@@ -24,3 +24,6 @@ int wire_expression_fail(struct session *s, int error, const char *expression,
  */
 int wire_filter_load(struct session *s, const struct wire_interface *i,
 		     const struct wire_filter *filter, int program);
+
+/* Does the expression, as for Ethernet, name this port? False where it does not compile. */
+bool wire_filter_names_port(const char *expression, uint16_t port);
