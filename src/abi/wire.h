@@ -5,6 +5,7 @@
 
 #include "abi/types.h"
 
+#define SSH_PORT      22
 #define WIRE_NAME_LEN 16 /* IFNAMSIZ of include/uapi/linux/if.h */
 
 enum wire_direction { DIRECTION_BOTH, DIRECTION_OUT, DIRECTION_IN };

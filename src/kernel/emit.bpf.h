@@ -6,7 +6,7 @@
 #include "kernel/filter.bpf.h"
 #include "kernel/heads.h"
 
-#define SSH_PORT 22
+#include "abi/wire.h"
 
 /* Set before loading. */
 const volatile bool ssh_shown;

@@ -158,14 +158,18 @@ int wire_watch(struct session *s, const struct wire_tap *t, int program)
 	return r;
 }
 
-bool wire_names_port(const struct wire_tap *t, uint16_t port)
+bool wire_asks_for(const struct session *s, const struct wire_tap *t, uint16_t port)
 {
 	_cleanup_free_ char *expression = t->n_words ? wire_expression(t->words, t->n_words) : NULL;
+	const struct filter *f = session_filter(s);
 
+	for (unsigned i = 0; i < f->n_ports; i++)
+		if (f->ports[i] == port)
+			return true;
 	return expression && wire_filter_names_port(expression, port);
 }
 
-int wire_refuse_owner(struct session *s)
+int wire_refuse_owner(struct session *s, const char *where)
 {
 	const struct filter *f = session_filter(s);
 
@@ -173,8 +177,9 @@ int wire_refuse_owner(struct session *s)
 		return 0;
 	return session_fail(s, -EINVAL,
 			    "%s cannot be known of a packet when it passes: choose rows by their "
-			    "columns, as with --where 'pid==N'",
+			    "columns, as with --where '%s'",
 			    f->pid       ? "--pid"
 			    : f->by_comm ? "--comm"
-					 : "--container");
+					 : "--container",
+			    where);
 }

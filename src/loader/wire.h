@@ -38,13 +38,13 @@ extern const char *const wire_directions[]; /* words of an option, by enum wire_
  */
 int wire_watch(struct session *s, const struct wire_tap *t, int program);
 
-/* Does the filter name this port? False also where it does not compile, which wire_watch will say.
- */
-bool wire_names_port(const struct wire_tap *t, uint16_t port);
+/* Does --port or the filter name this port? False also where that does not compile, which
+ * wire_watch will say. */
+bool wire_asks_for(const struct session *s, const struct wire_tap *t, uint16_t port);
 
 /* --pid, --comm and --container where a packet cannot tell: 0 when none was given, else -EINVAL,
- * said. */
-int wire_refuse_owner(struct session *s);
+ * said, with an expression for --where that does it. */
+int wire_refuse_owner(struct session *s, const char *where);
 
 /* For names that a function makes and gives back: `_cleanup_(wire_free_namesp)`. */
 static inline void wire_free_namesp(struct if_nameindex **names)

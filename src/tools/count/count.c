@@ -86,7 +86,7 @@ static int count_open(struct session *s, void *conf)
 	c->conf = conf;
 	r = parse_operands(c);
 	if (!r)
-		r = wire_refuse_owner(s);
+		r = wire_refuse_owner(s, "pid==N");
 	if (!r)
 		r = lines_set_schema(c);
 	if (!r)

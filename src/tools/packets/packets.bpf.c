@@ -8,8 +8,6 @@
 
 #include "tools/packets/packets.h"
 
-#define SSH_PORT 22
-
 /* Set before loading. */
 const volatile bool show_all, only_http, ssh_shown;
 const volatile u32 snap = PACKETS_SNAP;

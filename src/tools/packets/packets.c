@@ -5,8 +5,6 @@
 #include "packets.skel.h"
 #include "tools/packets/state.h"
 
-#define SSH_PORT 22
-
 /* linux/if_packet.h, PACKET_HOST and so on. */
 static uint8_t frame_type_of(uint8_t kernel)
 {
@@ -57,17 +55,6 @@ static const struct record_handler records[] = {{sizeof(struct packets_record), 
 
 /* ---- the run ---- */
 
-/* A filter that names port 22 asks for it, as --port 22 does. */
-static bool shows_ssh(struct packets *k, const struct wire_tap *tap)
-{
-	const struct filter *f = session_filter(k->session);
-
-	for (unsigned i = 0; i < f->n_ports; i++)
-		if (f->ports[i] == SSH_PORT)
-			return true;
-	return wire_names_port(tap, SSH_PORT);
-}
-
 static int set_up(struct packets *k, const struct wire_tap *tap)
 {
 	struct packets_bpf *b = k->kernel;
@@ -77,7 +64,7 @@ static int set_up(struct packets *k, const struct wire_tap *tap)
 	b->rodata->show_all = k->conf->all;
 	b->rodata->only_http = k->conf->http;
 	b->rodata->snap = (uint32_t)k->conf->snap;
-	b->rodata->ssh_shown = shows_ssh(k, tap);
+	b->rodata->ssh_shown = wire_asks_for(k->session, tap, SSH_PORT);
 	if (packets_tell_owner(k->columns))
 		return wire_owners_prepare(k->session, b->obj, &b->rodata->network_namespace);
 	wire_owners_disable(b->obj);
@@ -134,7 +121,7 @@ static int packets_open(struct session *s, void *conf)
 	tap.direction = k->conf->direction;
 	tap.words = session_operands(s, &tap.n_words);
 	tap.dump_filter = k->conf->dump_filter;
-	r = wire_refuse_owner(s);
+	r = wire_refuse_owner(s, "pid==N");
 	if (!r)
 		r = open_hex(k);
 	if (!r)

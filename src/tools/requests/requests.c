@@ -37,14 +37,20 @@ static const struct record_handler records[] = {
 	[RECORD_FRAME] = {sizeof(struct frame_record), frames_record},
 };
 
+struct wire_tap requests_wire_tap(const struct requests *r)
+{
+	struct wire_tap tap = {.interfaces = &r->conf->interfaces,
+			       .dump_filter = r->conf->dump_filter};
+
+	tap.words = session_operands(r->session, &tap.n_words);
+	return tap;
+}
+
 bool requests_ssh_shown(const struct requests *r)
 {
-	const struct filter *f = session_filter(r->session);
+	struct wire_tap tap = requests_wire_tap(r);
 
-	for (unsigned i = 0; i < f->n_ports; i++)
-		if (f->ports[i] == 22)
-			return true;
-	return false;
+	return wire_asks_for(r->session, &tap, SSH_PORT);
 }
 
 bool requests_heads_shown(const struct requests *r)

@@ -9,6 +9,7 @@
 #include "host/process.h"
 #include "loader/capture_out.h"
 #include "loader/session.h"
+#include "loader/wire.h"
 #include "protocol/protocol.h"
 
 struct requests_conf {
@@ -228,7 +229,8 @@ int by_show(struct by *b, uint64_t elapsed_ns);
 
 /* requests.c: a record with its heads behind it. 0, or what a record's handler returns. */
 int requests_take(struct requests *r, const struct exchange *x);
-/* What to tell a tap before it is loaded. */
+/* What to tell a tap before it is opened. */
+struct wire_tap requests_wire_tap(const struct requests *r);
 bool requests_ssh_shown(const struct requests *r);
 bool requests_heads_shown(const struct requests *r);
 

@@ -32,7 +32,8 @@ struct file {
 	struct capture_in *in;
 	struct connection *keys, *cookies; /* each by its key; by cookie: those with a flow */
 	struct connection *used;           /* the least recently used first */
-	uint64_t now_ns;                   /* the file's */
+	bool ssh_shown;
+	uint64_t now_ns; /* the file's */
 	uint64_t flows, evicted, fragments, ssh_bytes;
 };
 
@@ -184,7 +185,7 @@ static void take_segment(struct requests *r, struct connection *c, packet_bytes 
 static bool wanted(struct requests *r, const struct packet *p)
 {
 	const struct filter *f = session_filter(r->session);
-	bool ssh = p->source_port == 22 || p->destination_port == 22;
+	bool ssh = p->source_port == SSH_PORT || p->destination_port == SSH_PORT;
 
 	if (p->flags & PACKET_FRAGMENT) {
 		r->file->fragments += p->protocol == PROTO_TCP || p->protocol == PROTO_GRE;
@@ -193,7 +194,7 @@ static bool wanted(struct requests *r, const struct packet *p)
 	if (p->protocol != PROTO_TCP || !(p->flags & PACKET_PAYLOAD) ||
 	    (!p->payload_length && !(p->tcp_flags & (FLOW_SYN | FLOW_FIN | FLOW_RST))))
 		return false;
-	if (ssh && !requests_ssh_shown(r)) {
+	if (ssh && !r->file->ssh_shown) {
 		r->file->ssh_bytes += p->payload_length;
 		return false;
 	}
@@ -250,14 +251,13 @@ static int file_read(struct requests *r)
 
 static int file_open(struct requests *r)
 {
-	struct wire_tap tap = {.interfaces = &r->conf->interfaces,
-			       .dump_filter = r->conf->dump_filter};
+	struct wire_tap tap = requests_wire_tap(r);
 
 	file_seed = hash_seed();
-	tap.words = session_operands(r->session, &tap.n_words);
 	r->file = calloc(1, sizeof(*r->file));
 	if (!r->file)
 		return session_fail(r->session, -ENOMEM, "no memory");
+	r->file->ssh_shown = requests_ssh_shown(r);
 	return capture_in_open(r->session, r->conf->file, &tap, &r->file->in);
 }
 

@@ -8,13 +8,9 @@
 #include "tools/requests/requests.h"
 #include "wire.skel.h"
 
-/* How often all open files may be looked at for sockets that no hook has told of. */
-#define REFRESH_NS 500000000ull
-
 struct wire {
 	struct wire_owners *owners;
 	int flows_fd;
-	uint64_t next_refresh_ns;
 };
 
 static int wire_load(struct requests *r, struct wire_bpf *k)
@@ -41,15 +37,13 @@ static int wire_load(struct requests *r, struct wire_bpf *k)
 
 static int wire_open(struct requests *r)
 {
-	const struct requests_conf *conf = r->conf;
 	struct session *s = r->session;
-	struct wire_tap tap = {.interfaces = &conf->interfaces, .dump_filter = conf->dump_filter};
+	struct wire_tap tap = requests_wire_tap(r);
 	struct wire_bpf *k;
-	int e = wire_refuse_owner(s);
+	int e = wire_refuse_owner(s, "client_pid==N");
 
 	if (e)
 		return e;
-	tap.words = session_operands(s, &tap.n_words);
 	r->wire = calloc(1, sizeof(*r->wire));
 	if (!r->wire)
 		return session_fail(s, -ENOMEM, "no memory");
@@ -82,38 +76,23 @@ static void socket_of(const struct exchange *x, bool client, struct wire_socket 
 }
 
 /* The socket of just this connection: one that only listens is nobody's end of it. */
-static bool find(const struct wire *w, const struct wire_socket *socket, struct owner *out)
+static void find(const struct wire *w, const struct wire_socket *socket, struct owner *out)
 {
 	struct owner found;
 	bool exact;
 
-	if (!wire_owners_find(w->owners, socket, &found, &exact) || !exact)
-		return false;
-	*out = found;
-	return true;
+	if (wire_owners_find(w->owners, socket, &found, &exact) && exact)
+		*out = found;
 }
 
-static bool is_here(const struct wire *w, const struct wire_socket *socket)
-{
-	struct addr a;
-
-	memcpy(&a, socket->local, sizeof(a));
-	return wire_owners_local(w->owners, &a);
-}
-
+/* Sockets that were open before were looked at when the run began, and each that is used since has
+ * told of itself. */
 static void wire_owner(struct requests *r, const struct exchange *x, bool client, struct owner *out)
 {
-	struct wire *w = r->wire;
 	struct wire_socket socket;
 
 	socket_of(x, client, &socket);
-	if (find(w, &socket, out) || r->now_ns < w->next_refresh_ns || !is_here(w, &socket))
-		return;
-	/* What was open before, and has only been sent to since. */
-	w->next_refresh_ns = r->now_ns + REFRESH_NS;
-	(void)wire_owners_addresses(w->owners);
-	(void)wire_owners_refresh(w->owners);
-	(void)find(w, &socket, out);
+	find(r->wire, &socket, out);
 }
 
 /* Flows that are in the table now. */
