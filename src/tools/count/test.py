@@ -169,7 +169,7 @@ def test_headers_that_are_not_with_the_start_of_the_packet():
             run("ip", "-n", ns, "link", "set", link, "mtu", "9000")
         with counted(b, "v1") as (dump, taps):
             send_frames(a, [ethernet(ipv4(17, ports() + bytes(8000)), 0x800),
-                            ethernet(ipv6(6, tcp() + bytes(8000)), 0x86DD)], 20)
+                            ethernet(ipv6(6, tcp(80) + bytes(8000)), 0x86DD)], 20)
             wait_for(lambda: dump.seen(40), 10, "tcpdump to write")
             compare_totals(dump, taps)
     equal(by_name(last_block(taps["protocol"])), {"TCP": 20, "UDP": 20, "ICMP": 0, "ICMPv6": 0}, "by protocol")
