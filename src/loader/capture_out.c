@@ -36,7 +36,7 @@ struct capture_out {
 	struct pcapng *writer; /* NULL once it has ended */
 	struct pcapng_options options;
 	char os[256];
-	int opener;    /* or -1 */
+	struct opener opener;
 	unsigned file; /* the number of the one that is written */
 	bool failed;
 	bool progress; /* standard error is a terminal, and shows nothing else */
@@ -92,7 +92,7 @@ static int open_next(void *ctx, unsigned n)
 	struct capture_out *o = ctx;
 
 	o->file = n;
-	return opener_next(o->opener, n);
+	return opener_next(&o->opener, n);
 }
 
 /* Waits until a pipe takes something, which may be long. */
@@ -182,14 +182,11 @@ int capture_out_open(struct session *s, const struct capture_out_conf *conf,
 	s->capture = o;
 	o->session = s;
 	o->conf = conf;
-	o->opener = -1;
+	o->opener.socket = -1;
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = begin(o);
-	if (!r && conf->megabytes) {
-		r = opener_start(conf->path);
-		o->opener = MAX(r, -1);
-		r = MIN(r, 0);
-	}
+	if (!r && conf->megabytes)
+		r = opener_start(conf->path, &o->opener);
 	name_of(o, 0, name, sizeof(name));
 	if (r)
 		return session_fail(s, r, "cannot write '%s': %s", name, strerror(-r));
@@ -303,8 +300,7 @@ void capture_out_end(struct capture_out *o)
 		(void)fputc('\n', stderr);
 	o->told_written = 0;
 	o->progress = false;
-	opener_end(o->opener);
-	o->opener = -1;
+	opener_end(&o->opener);
 }
 
 void capture_out_ledger(const struct capture_out *o, struct buf *b)

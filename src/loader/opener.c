@@ -13,14 +13,13 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "capture/pcapng.h"
 #include "loader/privilege.h"
 
 /* Its descriptors, and the only ones. */
 enum { SOCKET = 0, FOLDER = 1, FREE = 2 };
-
-#define OVER UINT_MAX /* instead of a number: it is to end */
 
 int opener_flags(unsigned n)
 {
@@ -126,7 +125,7 @@ static void serve(const char *name, int folder, int socket)
 		return;
 	}
 	r = answer(FOLDER); /* ready: any descriptor will do */
-	while (!r && read(SOCKET, &n, sizeof(n)) == sizeof(n) && n != OVER) {
+	while (!r && read(SOCKET, &n, sizeof(n)) == sizeof(n)) {
 		int fd = open_file(name, n);
 
 		r = answer(fd);
@@ -137,7 +136,7 @@ static void serve(const char *name, int folder, int socket)
 
 /* ---- the run's side ---- */
 
-static int receive(int opener)
+static int receive(const struct opener *o)
 {
 	char room[CMSG_SPACE(sizeof(int))];
 	int error, fd = -1;
@@ -150,7 +149,7 @@ static int receive(int opener)
 	ssize_t n;
 
 	do
-		n = recvmsg(opener, &m, MSG_CMSG_CLOEXEC);
+		n = recvmsg(o->socket, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n != sizeof(error))
 		return n < 0 ? -errno : -ECHILD;
@@ -163,37 +162,30 @@ static int receive(int opener)
 	return fd;
 }
 
-static int start(const char *name, int folder, int *opener)
+static int start(const char *name, int folder, struct opener *o)
 {
-	int ends[2], r;
-	pid_t child;
+	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return -errno;
-	child = fork();
-	if (child == 0) {
+	*o = (struct opener){.socket = ends[0], .pid = fork()};
+	if (o->pid == 0) {
 		serve(name, folder, ends[1]);
 		_exit(0);
 	}
-	r = child < 0 ? -errno : 0;
 	(void)close(ends[1]);
-	if (!r) {
-		r = receive(ends[0]);
-		if (r >= 0)
-			(void)close(r);
-	}
-	if (r < 0)
-		(void)close(ends[0]);
-	else
-		*opener = ends[0];
-	return MIN(r, 0);
+	if (o->pid > 0)
+		return 0;
+	(void)close(ends[0]);
+	return -errno;
 }
 
-int opener_start(const char *path)
+int opener_start(const char *path, struct opener *out)
 {
 	char folder_text[PATH_MAX], name_text[PATH_MAX];
 	_cleanup_close_ int folder = -1;
-	int r, opener;
+	struct opener o;
+	int r;
 
 	if (strlen(path) >= sizeof(folder_text))
 		return -ENAMETOOLONG;
@@ -202,25 +194,32 @@ int opener_start(const char *path)
 	folder = open(dirname(folder_text), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return -errno;
-	r = start(basename(name_text), folder, &opener);
-	return r ? r : opener;
+	r = start(basename(name_text), folder, &o);
+	if (r)
+		return r;
+	r = receive(&o);
+	if (r < 0) {
+		opener_end(&o);
+		return r;
+	}
+	(void)close(r);
+	*out = o;
+	return 0;
 }
 
-int opener_next(int opener, unsigned n)
+int opener_next(const struct opener *o, unsigned n)
 {
-	if (write(opener, &n, sizeof(n)) != sizeof(n))
+	if (write(o->socket, &n, sizeof(n)) != sizeof(n))
 		return -ECHILD;
-	return receive(opener);
+	return receive(o);
 }
 
-void opener_end(int opener)
+void opener_end(struct opener *o)
 {
-	unsigned over = OVER;
-	char nothing;
-
-	if (opener < 0)
+	if (o->socket < 0)
 		return;
-	if (write(opener, &over, sizeof(over)) == sizeof(over))
-		(void)read(opener, &nothing, sizeof(nothing)); /* its end of the socket goes last */
-	(void)close(opener);
+	(void)close(o->socket);
+	o->socket = -1;
+	while (waitpid(o->pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }

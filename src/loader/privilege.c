@@ -139,18 +139,23 @@ static const unsigned ioctls[] = {TIOCGWINSZ, TCGETS, SIOCGIFNAME, SIOCGIFHWADDR
 /* O_TMPFILE is two bits, one of which is O_DIRECTORY; the other alone is telling. */
 #define OPEN_WRITES (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
+static int allow_calls(scmp_filter_ctx filter, const int *calls, unsigned n)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < n && !err; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	return err;
+}
+
 static int allow_when(scmp_filter_ctx filter, int call, struct scmp_arg_cmp cmp)
 {
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, cmp);
 }
 
-/* pcapng.c cuts a file that a full disk stopped; opener.c receives the next one's descriptor. */
-static int allow_capture(scmp_filter_ctx filter)
-{
-	int err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ftruncate), 0);
-
-	return err ? err : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(recvmsg), 0);
-}
+/* A file that a full disk stopped is cut; the next one's descriptor is received from a process of
+ * this one's, which is waited for at the end. */
+static const int allowed_capture[] = {SCMP_SYS(ftruncate), SCMP_SYS(recvmsg), SCMP_SYS(wait4)};
 
 static int allow_checked(scmp_filter_ctx filter)
 {
@@ -185,10 +190,9 @@ static int UNUSED enter_filter(unsigned flags)
 	/* A search tree instead of a list: the filter runs at every system call. Only faster, so
 	 * an older libseccomp that lacks it does not matter. */
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (flags & PRIVILEGE_CAPTURE)
-		err = allow_capture(filter);
-	for (unsigned i = 0; i < ARRAY_SIZE(allowed) && !err; i++)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+	err = allow_calls(filter, allowed, ARRAY_SIZE(allowed));
+	if (!err && flags & PRIVILEGE_CAPTURE)
+		err = allow_calls(filter, allowed_capture, ARRAY_SIZE(allowed_capture));
 	if (!err)
 		err = allow_checked(filter);
 	return err ? err : seccomp_load(filter);

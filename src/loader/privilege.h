@@ -9,8 +9,8 @@
 enum {
 	PRIVILEGE_CAPS_ONLY =
 		1 << 0, /* no system-call filter: for a process that still opens files */
-	PRIVILEGE_CAPTURE = 1 << 1, /* a capture file is written: it may be cut, and the next one's
-				       descriptor received */
+	PRIVILEGE_CAPTURE = 1 << 1, /* a capture file is written: it may be cut, the next one's
+				       descriptor received, and a child waited for */
 };
 
 /*

@@ -2,6 +2,7 @@
 /* What the writer writes, read again; and that what is on the disk is whole, also when it is full.
  * tshark's opinion of the same files is asked in tests/e2e/test_capture.py. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -521,6 +522,75 @@ static void test_a_pipe(void **state UNUSED)
 	reader_close(r);
 }
 
+/* For a pipe whose reader takes what there is each time the writer asks. */
+struct slow_reader {
+	int fd;
+	unsigned asked, give_up_after;
+	size_t n;
+	char bytes[4 << 20];
+};
+
+static int is_ready(void *ctx, int fd)
+{
+	struct slow_reader *s = ctx;
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	if (s->asked++ == s->give_up_after)
+		return -ETIMEDOUT;
+	while (poll(&p, 1, 0) == 0) { /* only what a full pipe holds */
+		ssize_t n = read(s->fd, s->bytes + s->n, sizeof(s->bytes) - s->n);
+
+		assert_true(n > 0);
+		s->n += (size_t)n;
+	}
+	return 0;
+}
+
+/* A write of all there is would block for ever here, as the reader reads in is_ready only. */
+static void test_a_pipe_is_asked_before_each_write(void **state UNUSED)
+{
+	static struct slow_reader slow;
+	static char big[FRAME_MAX];
+	struct pcapng_options o = plain;
+	struct frame p = packet_of(0, "", "");
+	_cleanup_reader_ struct reader *r = NULL;
+	struct pcapng *w = NULL;
+	int ends[2];
+
+	memset(&slow, 0, sizeof(slow));
+	slow.give_up_after = UINT32_MAX;
+	p.bytes = (const uint8_t *)big;
+	p.captured = p.length = sizeof(big);
+	o.ready = is_ready;
+	o.ctx = &slow;
+	assert_int_equal(pipe(ends), 0);
+	slow.fd = ends[0];
+	assert_int_equal(pcapng_new(ends[1], &o, &w), 0);
+	assert_int_equal(pcapng_interface(w, TEXT("x"), 1, 0), 0);
+	(void)alarm(20);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(pcapng_packet(w, &p), 0);
+	assert_int_equal(pcapng_flush(w), 0);
+	slow.give_up_after = slow.asked;
+	assert_int_equal(pcapng_packet(w, &p), 0);
+	assert_int_equal(pcapng_flush(w), -ETIMEDOUT);
+	assert_int_equal(pcapng_packet(w, &p), -ETIMEDOUT);
+	assert_int_equal(pcapng_close(w), -ETIMEDOUT);
+	(void)alarm(0);
+	while (true) {
+		ssize_t n = read(slow.fd, slow.bytes + slow.n, sizeof(slow.bytes) - slow.n);
+
+		if (n <= 0)
+			break;
+		slow.n += (size_t)n;
+	}
+	(void)close(slow.fd);
+	r = read_bytes(slow.bytes, slow.n);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(reader_next(r, &p), 1);
+	assert_int_equal(reader_next(r, &p), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -538,6 +608,7 @@ int main(void)
 		cmocka_unit_test(test_a_next_file_that_cannot_be_opened),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_a_pipe),
+		cmocka_unit_test(test_a_pipe_is_asked_before_each_write),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -253,12 +253,128 @@ static void test_caps_only(void **state)
 	assert_int_equal(dropped(check_caps_only, 0, PRIVILEGE_CAPS_ONLY), 0);
 }
 
+/* What writing a capture file takes: only a run that does may do it. */
+static int check_capture(int allowed)
+{
+	struct msghdr m = {0};
+
+	/* -1 is no descriptor: the call itself is let through, or not. */
+	if (ftruncate(-1, 0) != -1 || errno != (allowed ? EBADF : EPERM))
+		return 1;
+	if (recvmsg(-1, &m, 0) != -1 || errno != (allowed ? EBADF : EPERM))
+		return 2;
+	if (waitpid(-1, NULL, 0) != -1 || errno != (allowed ? ECHILD : EPERM))
+		return 3;
+	return check_writing(0);
+}
+
+static void test_capture(void **state)
+{
+	(void)state;
+	if (!FILTERED)
+		skip();
+	assert_int_equal(dropped(check_capture, 0, 0), 0);
+	assert_int_equal(dropped(check_capture, 1, PRIVILEGE_CAPTURE), 0);
+}
+
+/* ---- a process that does one thing ---- */
+
+static unsigned long long caps_of(const char *set)
+{
+	char line[256];
+	FILE *f = fopen("/proc/self/status", "re");
+	unsigned long long caps = ~0ull;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, set, strlen(set)) == 0)
+			caps = strtoull(line + strlen(set), NULL, 16);
+	if (f)
+		(void)fclose(f);
+	return caps;
+}
+
+static int check_confined(int pipe_end)
+{
+	const struct privilege_call calls[] = {
+		{SYS_write, 1, {{0, (uint32_t)pipe_end}}},
+		{SYS_openat, 2, {{0, (uint32_t)AT_FDCWD}, {2, O_RDONLY | O_CLOEXEC}}},
+		{SYS_read, 0, {{0}}},
+		{SYS_close, 0, {{0}}},
+		{SYS_exit_group, 0, {{0}}},
+	};
+
+	if (privilege_confine(CAP_DAC_OVERRIDE, calls, ARRAY_SIZE(calls)))
+		return 1;
+	if (write(pipe_end, "x", 1) != 1)
+		return 2;
+	if (!FILTERED)
+		return 0;
+	if (!refused(write(STDOUT_FILENO, "x", 1)) || !refused(getppid()))
+		return 3;
+	if (openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC) < 0)
+		return 4;
+	if (!refused(openat(AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC)) ||
+	    !refused(openat(pipe_end, "/dev/null", O_RDONLY | O_CLOEXEC)))
+		return 5;
+	return 0;
+}
+
+static int check_kept_capability(int kept)
+{
+	const struct privilege_call calls[] = {
+		{SYS_openat, 0, {{0}}}, {SYS_fstat, 0, {{0}}},      {SYS_newfstatat, 0, {{0}}},
+		{SYS_read, 0, {{0}}},   {SYS_close, 0, {{0}}},      {SYS_brk, 0, {{0}}},
+		{SYS_mmap, 0, {{0}}},   {SYS_exit_group, 0, {{0}}},
+	};
+	unsigned long long want = kept < 0 ? 0 : 1ull << kept;
+
+	if (privilege_confine(kept, calls, ARRAY_SIZE(calls)))
+		return 1;
+	if (caps_of("CapEff:") != want || caps_of("CapPrm:") != want)
+		return 2;
+	if (caps_of("CapInh:") || caps_of("CapBnd:") || caps_of("CapAmb:"))
+		return 3;
+	return caps_of("NoNewPrivs:") == 1 ? 0 : 4;
+}
+
+static int in_child(int (*check)(int arg), int arg)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(check(arg));
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void test_confined(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(in_child(check_confined, ends[1]), 0);
+	assert_int_equal(close(ends[0]) | close(ends[1]), 0);
+}
+
+static void test_kept_capability(void **state)
+{
+	(void)state;
+	skip_unless_root();
+	assert_int_equal(in_child(check_kept_capability, CAP_DAC_OVERRIDE), 0);
+	assert_int_equal(in_child(check_kept_capability, -1), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_capabilities), cmocka_unit_test(test_forbidden),
 		cmocka_unit_test(test_maps),         cmocka_unit_test(test_running),
-		cmocka_unit_test(test_caps_only),
+		cmocka_unit_test(test_caps_only),    cmocka_unit_test(test_capture),
+		cmocka_unit_test(test_confined),     cmocka_unit_test(test_kept_capability),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
