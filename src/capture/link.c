@@ -5,20 +5,6 @@
 
 #include <stdio.h>
 
-enum {
-	LINK_NULL = 0,
-	LINK_ETHERNET = 1,
-	LINK_RAW = 101,
-	LINK_RAW_BSD =
-		12, /* DLT_RAW, whose number differs between systems, where it got into a file */
-	LINK_RAW_OPENBSD = 14,
-	LINK_LOOP = 108,
-	LINK_COOKED = 113,
-	LINK_COOKED_2 = 276,
-	LINK_BARE_IPV4 = 228,
-	LINK_BARE_IPV6 = 229,
-};
-
 /* IEEE 802.1Q: customer tag, service tag; and what came before the service tag was standard. */
 #define TAG         0x8100
 #define TAG_SERVICE 0x88a8

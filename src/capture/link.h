@@ -20,7 +20,22 @@ struct link {
 	uint16_t vlan[LINK_VLANS]; /* VLAN ids, the outermost first */
 };
 
-/* The LINKTYPE_ numbers that link_parse knows. */
+/* LINKTYPE_ numbers. */
+enum link_type {
+	LINK_NULL = 0,
+	LINK_ETHERNET = 1,
+	LINK_RAW = 101,
+	LINK_RAW_BSD =
+		12, /* DLT_RAW, whose number differs between systems, where it got into a file */
+	LINK_RAW_OPENBSD = 14,
+	LINK_LOOP = 108,
+	LINK_COOKED = 113,
+	LINK_COOKED_2 = 276,
+	LINK_BARE_IPV4 = 228,
+	LINK_BARE_IPV6 = 229,
+};
+
+/* Those that link_parse knows: all of these. */
 #define LINK_TYPES 10
 extern const uint16_t link_types[LINK_TYPES];
 /* Is it one of these? */

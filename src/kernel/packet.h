@@ -10,6 +10,7 @@
 #pragma once
 
 #include "kernel/bytes.h"
+#include "kernel/filter.h"
 
 #define PACKET_ETHERNET   14 /* bytes of an Ethernet header */
 #define PACKET_TAG        4  /* bytes of a VLAN tag, IEEE 802.1Q 9.3 */
@@ -426,4 +427,13 @@ ALWAYS_INLINE bool packet_quick_protocol(packet_bytes *b, u8 *protocol)
 		return false;
 	*protocol = h[8];
 	return *protocol == PROTO_TCP || *protocol == PROTO_UDP || *protocol == PROTO_ICMPV6;
+}
+
+/* --port and --net. Ports count only where the packet has them. */
+ALWAYS_INLINE bool packet_wanted(const volatile struct filter *f, const struct packet *p)
+{
+	if (f->n_ports && (!(p->flags & PACKET_PORTS) ||
+			   !filter_has_port(f, p->source_port, p->destination_port)))
+		return false;
+	return !f->by_net || (p->version && filter_has_address(f, p->source, p->destination));
 }

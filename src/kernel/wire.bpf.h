@@ -83,10 +83,7 @@ ALWAYS_INLINE void wire_walk(struct __sk_buff *skb, bool from_ethernet, struct p
 /* --port and --net. */
 ALWAYS_INLINE bool wire_wants(const struct packet *p)
 {
-	if (filter.n_ports &&
-	    (!(p->flags & PACKET_PORTS) || !filter_ports(p->source_port, p->destination_port)))
-		return false;
-	return !filter.by_net || (p->version && filter_addresses(p->source, p->destination));
+	return packet_wanted(&filter, p);
 }
 
 /* The name that the packet's interface has now; empty where it may not be read. Read here, as user

@@ -115,6 +115,14 @@ static int ready(void *ctx, int fd)
 	return 0;
 }
 
+static bool is_source(const struct session *s, const char *path)
+{
+	struct stat here, there;
+
+	return s->offline && !stat(path, &here) && !fstat(s->source_fd, &there) &&
+	       S_ISREG(here.st_mode) && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
 static int refuse(struct session *s, const struct capture_out_conf *conf)
 {
 	const char *path = conf->path;
@@ -124,6 +132,12 @@ static int refuse(struct session *s, const struct capture_out_conf *conf)
 				    conf->megabytes ? "--file-size" : "--file-count");
 	if (conf->files && !conf->megabytes)
 		return session_fail(s, -EINVAL, "--file-count wants --file-size");
+	if (path && is_source(s, path))
+		return session_fail(
+			s, -EINVAL,
+			"-w '%.300s' is the file that -r reads, and would empty it: name "
+			"another",
+			path);
 	if (!path || strcmp(path, "-") != 0)
 		return 0;
 	if (conf->megabytes)

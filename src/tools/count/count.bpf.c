@@ -4,7 +4,7 @@
 #include "kernel/wire.bpf.h"
 #include "kernel/wire_owner.bpf.h"
 
-#include "tools/count/count.h"
+#include "tools/count/key.h"
 
 /* Set before loading. */
 const volatile u32 by;
@@ -12,7 +12,7 @@ const volatile u32 by;
 /* Grows as keys come, so that its size costs nothing before they do. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, COUNT_KEYS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct count_key);
 	__type(value, struct count_sum);
@@ -55,59 +55,6 @@ ALWAYS_INLINE void add_key(const struct count_key *key, u32 bytes)
 		add_protocol(COUNT_NO_ROOM, bytes);
 }
 
-/* Any order of addresses will do, as long as both directions agree. */
-ALWAYS_INLINE bool source_is_server(const struct packet *p)
-{
-	if (p->source_port != p->destination_port)
-		return p->source_port < p->destination_port;
-	if (p->source[0] != p->destination[0])
-		return p->source[0] < p->destination[0];
-	return p->source[1] < p->destination[1];
-}
-
-ALWAYS_INLINE void key_connection(const struct packet *p, bool outgoing, struct count_key *key)
-{
-	bool swap = source_is_server(p);
-
-	__builtin_memcpy(key->client, swap ? p->destination : p->source, sizeof(key->client));
-	__builtin_memcpy(key->server, swap ? p->source : p->destination, sizeof(key->server));
-	key->client_port = swap ? p->destination_port : p->source_port;
-	key->server_port = swap ? p->source_port : p->destination_port;
-	key->known |= KEY_HOST;
-	if (by == BY_PROCESS && swap != outgoing)
-		key->known |= KEY_CLIENT;
-}
-
-ALWAYS_INLINE void key_of(const struct packet *p, bool outgoing, u32 bytes, struct count_key *key)
-{
-	if (by == BY_SIZE) {
-		for (u32 n = bytes; n > 1 && key->type < 31; n >>= 1)
-			key->type++;
-		return;
-	}
-	if (by == BY_HOST) {
-		if (!p->version)
-			return;
-		key->known = KEY_HOST;
-		__builtin_memcpy(key->server, outgoing ? p->destination : p->source,
-				 sizeof(key->server));
-		return;
-	}
-	if (!p->version) {
-		key->type = p->type;
-		return;
-	}
-	key->protocol = p->protocol;
-	key->known = KEY_IP;
-	if (p->flags & PACKET_PORTS)
-		key->known |= KEY_PORTS;
-	if (by == BY_PORT)
-		key->server_port =
-			p->source_port < p->destination_port ? p->source_port : p->destination_port;
-	else
-		key_connection(p, outgoing, key);
-}
-
 SEC("socket")
 int count_filter(struct __sk_buff *skb)
 {
@@ -138,7 +85,7 @@ int count_filter(struct __sk_buff *skb)
 		add_protocol(p.protocol, bytes);
 		return 0;
 	}
-	key_of(&p, outgoing, bytes, &key);
+	count_key_of(&p, by, outgoing, bytes, &key);
 	add_key(&key, bytes);
 	return 0; /* bytes to queue to the socket */
 }

@@ -7,6 +7,7 @@
 #include "tools/count/state.h"
 
 #define INTERVAL_MAX 86400
+#define NEEDS        (NEED_ROOT | NEED_BTF | NEED_NET_RAW)
 
 /* Leading numbers are the interval and how many blocks; what follows is a filter. 0 or -EINVAL,
  * said. */
@@ -28,6 +29,7 @@ static int parse_operands(struct count *c)
 	c->words = words + at;
 	c->n_words = n - at;
 	c->wanted = numbers[1];
+	c->interval_s = at ? numbers[0] : 0;
 	session_set_tick(c->session, (unsigned)numbers[0] * 1000);
 	return 0;
 }
@@ -59,17 +61,29 @@ static int load(struct count *c)
 	return r ? r : session_attach(c->session);
 }
 
-static int watch(struct count *c)
+struct wire_tap count_tap(const struct count *c)
 {
-	struct wire_tap tap = {
+	return (struct wire_tap){
 		.interfaces = &c->conf->interfaces,
 		.direction = c->conf->direction,
 		.words = c->words,
 		.n_words = c->n_words,
 		.dump_filter = c->conf->dump_filter,
 	};
+}
 
-	return wire_watch(c->session, &tap, bpf_program__fd(c->kernel->progs.count_filter));
+static int open_live(struct count *c)
+{
+	struct wire_tap tap = count_tap(c);
+	int r = wire_refuse_owner(c->session, "pid==N");
+
+	if (!r)
+		r = sums_open(c);
+	if (!r)
+		r = load(c);
+	if (!r && c->conf->by == BY_PROCESS)
+		r = flows_open(c);
+	return r ? r : wire_watch(c->session, &tap, bpf_program__fd(c->kernel->progs.count_filter));
 }
 
 /* ---- the run ---- */
@@ -86,21 +100,14 @@ static int count_open(struct session *s, void *conf)
 	c->conf = conf;
 	r = parse_operands(c);
 	if (!r)
-		r = wire_refuse_owner(s, "pid==N");
-	if (!r)
 		r = lines_set_schema(c);
-	if (!r)
-		r = sums_open(c);
-	if (!r)
-		r = load(c);
-	if (!r && c->conf->by == BY_PROCESS)
-		r = flows_open(c);
-	return r ? r : watch(c);
+	if (r)
+		return r;
+	return c->conf->read ? file_open(c) : open_live(c);
 }
 
-static int count_tick(struct session *s, uint64_t now_ns)
+int count_block(struct count *c, uint64_t now_ns)
 {
-	struct count *c = session_state(s);
 	int r = lines_show(c, now_ns);
 
 	if (!r && c->wanted && c->blocks >= c->wanted) {
@@ -110,11 +117,20 @@ static int count_tick(struct session *s, uint64_t now_ns)
 	return r;
 }
 
+static int count_tick(struct session *s, uint64_t now_ns)
+{
+	struct count *c = session_state(s);
+
+	return c->file ? file_tick(c) : count_block(c, now_ns);
+}
+
 static int count_finish(struct session *s)
 {
 	struct count *c = session_state(s);
 
-	return c->done ? 0 : lines_show(c, clock_mono_ns());
+	if (c->done)
+		return 0;
+	return lines_show(c, c->file ? file_time(c) : clock_mono_ns());
 }
 
 static void count_ledger(struct session *s, struct buf *out)
@@ -132,6 +148,8 @@ static void count_ledger(struct session *s, struct buf *out)
 	ledger_line(out, "bytes", all.bytes, "of them");
 	ledger_line(out, "no_room", c->no_room.packets,
 		    "packets of these that are in no row: the table of rows was full");
+	if (c->file)
+		file_ledger(c, out);
 }
 
 static void count_close(struct session *s)
@@ -143,11 +161,17 @@ static void count_close(struct session *s)
 	flows_free(c);
 	lines_free(c);
 	sums_close(c);
+	file_close(c);
 	free(c);
 }
 
 static const char *const by_words[] = {"protocol", "host",    "port", "connection",
 				       "size",     "process", NULL};
+
+static unsigned needs_for(const void *conf)
+{
+	return ((const struct count_conf *)conf)->read ? 0 : NEEDS;
+}
 
 static const struct opt opts[] = {
 	{'i', "interface", "IF", OPT_LIST, 0, offsetof(struct count_conf, interfaces),
@@ -156,6 +180,8 @@ static const struct opt opts[] = {
 	 .help = "what a row is"},
 	{0, "direction", NULL, OPT_CHOICE, 0, offsetof(struct count_conf, direction),
 	 .choices = wire_directions, .help = "only what goes out, or only what comes in"},
+	{'r', "read", "FILE", OPT_TEXT, 0, offsetof(struct count_conf, read),
+	 .help = "count the packets of a capture file (pcap or pcapng; -: standard input)"},
 	{0, "dump-filter", NULL, OPT_FLAG, 0, offsetof(struct count_conf, dump_filter),
 	 .help = "print the programs that the filter becomes, and end"},
 	{0},
@@ -183,7 +209,12 @@ const struct tool tool_count = {
 				 "ICMP and ICMPv6 have a row even if there are none. A fragment "
 				 "has a protocol and no ports.\n\n"
 				 "FILTER is an expression of pcap-filter(7), as for tcpdump. It is "
-				 "decided in the kernel, before the packet is counted.",
+				 "decided in the kernel, before the packet is counted.\n\n"
+				 "With -r a capture file is counted instead, without privileges: "
+				 "its totals, or with an INTERVAL a block after each, by the "
+				 "times of the packets; one in which none came has no block. "
+				 "Every packet counts as it is in the file, so loopback counts "
+				 "twice where both ways were captured.",
 			.opts = opts,
 			.schema = &count_schema,
 			.examples =
@@ -195,6 +226,8 @@ const struct tool tool_count = {
 					 "five seconds of loopback"},
 					{"tapline count -i lo 10 'udp port 53 or icmp'",
 					 "only what a pcap filter matches"},
+					{"tapline count -r capture.pcapng --by connection",
+					 "who talked to whom in a capture file"},
 					{"tapline count --by process --direction out -o json",
 					 "which processes send, as JSON"},
 					{NULL, NULL},
@@ -220,12 +253,17 @@ const struct tool tool_count = {
 				"two VLAN tags and eight IPv6 extension headers are walked; a tag "
 				"too many shows as VLAN or QinQ, a header too many by its own "
 				"name. What is inside a tunnel is not looked at.\n\n"
+				"A capture file does not say whose packets are, so --by process is "
+				"refused there. Where it does not say which way they went either, "
+				"by host shows where they came from. Bytes are those of the file, "
+				"whose link header may be another than the interface's.\n\n"
 				"Where the interface joins segments, or leaves it to the card to "
 				"cut them, a joined one is one packet. What an XDP program drops "
 				"or redirects, and what a program sends past the queues "
 				"(PACKET_QDISC_BYPASS), does not come here.",
 		},
-	.needs = NEED_ROOT | NEED_BTF | NEED_NET_RAW,
+	.needs = NEEDS,
+	.needs_for = needs_for,
 	.conf_size = sizeof(struct count_conf),
 	.open = count_open,
 	.tick = count_tick,

@@ -31,6 +31,8 @@ struct count_sum {
 	u64 packets, bytes;
 };
 
+#define COUNT_KEYS 65536 /* that have a sum each; what finds no room is counted apart */
+
 /* Sums by IP protocol are an array, and behind them stands what found no room in the hash. */
 #define COUNT_NO_ROOM  256
 #define COUNT_PROTOCOL 257

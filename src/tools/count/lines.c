@@ -116,6 +116,11 @@ int lines_add(struct count *c, const struct count_key *key, const struct owner *
 	struct line *l;
 
 	HASH_FIND(hh, c->lines, key, sizeof(*key), l);
+	if (!l && c->file && HASH_COUNT(c->lines) >= COUNT_KEYS) {
+		c->no_room.packets += sum->packets;
+		c->no_room.bytes += sum->bytes;
+		return 0;
+	}
 	if (!l) {
 		l = calloc(1, sizeof(*l));
 		if (!l)
@@ -178,7 +183,7 @@ static double rate(uint64_t now, uint64_t before, uint64_t ns)
 
 static int show(struct count *c, const struct line *l, uint64_t now_ns)
 {
-	uint64_t since = c->printed_ns ? c->printed_ns : session_started(c->session);
+	uint64_t since = c->file || c->printed_ns ? c->printed_ns : session_started(c->session);
 	uint64_t ns = now_ns > since ? now_ns - since : 0;
 	struct count_row row = {
 		.time = session_wall(c->session, now_ns),
@@ -190,6 +195,8 @@ static int show(struct count *c, const struct line *l, uint64_t now_ns)
 
 	key_of_line(l, &row);
 	row.row.known &= columns_by[c->conf->by];
+	if (c->file && !file_time(c))
+		row.row.known &= ~BIT(TIME); /* of an empty file */
 	return session_where(c->session, &row.row) ? session_group(c->session, &row.row) : 0;
 }
 
@@ -260,16 +267,13 @@ int lines_show(struct count *c, uint64_t now_ns)
 	struct line *l, *next;
 	int r;
 
-	HASH_ITER(hh, c->lines, l, next)
-	{
-		l->before = l->now;
-		l->now = (struct count_sum){0, 0};
-	}
-	r = sums_read(c);
+	r = c->file ? 0 : sums_read(c);
 	if (r)
 		return session_fail(c->session, r, "cannot read the counters: %s", strerror(-r));
 	output_new_block(session_output(c->session));
 	r = show_all(c, now_ns);
+	HASH_ITER(hh, c->lines, l, next)
+	l->before = l->now;
 	c->printed_ns = now_ns;
 	c->blocks++;
 	return r;

@@ -10,13 +10,14 @@ extern uint64_t count_seed; /* of this run: strangers choose the keys */
 #include <uthash.h>
 
 #include "count.skel.h"
-#include "loader/session.h"
+#include "loader/wire.h"
 #include "tools/count/count.h"
 
 struct count_conf {
 	struct opt_list interfaces;
 	uint64_t by, direction;
 	bool dump_filter;
+	const char *read; /* a capture file, or NULL */
 };
 
 /* A row of every block. By process, owner says whose: pid 0 is nobody's. */
@@ -30,11 +31,13 @@ struct line {
 struct count {
 	struct session *session;
 	const struct count_conf *conf;
-	struct count_bpf *kernel;
+	struct count_bpf *kernel; /* or: */
+	struct file *file;
 	struct line *lines; /* by key */
 	struct count_sum no_room;
 	struct flows *flows;     /* by process only */
-	uint64_t printed_ns;     /* CLOCK_MONOTONIC, of the last block; 0: none yet */
+	uint64_t printed_ns;     /* of the last block, CLOCK_MONOTONIC or the file's; 0: none yet */
+	uint64_t interval_s;     /* 0: none was given */
 	uint64_t blocks, wanted; /* wanted 0: until told */
 	bool done;
 	char *const *words; /* of the filter: n_words of argv */
@@ -45,16 +48,30 @@ struct count {
 	struct count_sum *values;
 };
 
+/* Prints a block: 0, or -ECANCELED when it was the last one that is wanted; -errno, said. */
+int count_block(struct count *c, uint64_t now_ns);
+/* What is to be counted, as the command line says. */
+struct wire_tap count_tap(const struct count *c);
+
 /* What lines.c calls for each sum of the kernel. 0 or -errno. */
 int lines_add(struct count *c, const struct count_key *key, const struct owner *owner,
 	      const struct count_sum *sum);
 
-/* Reads the kernel's sums into lines. 0 or -errno. */
+/* Reads the kernel's sums into lines, anew. 0 or -errno. */
 int sums_open(struct count *c);
 int sums_read(struct count *c);
 void sums_close(struct count *c);
 
-/* Prints a block. 0 or -errno. */
+/* The packets of a capture file, which are added to lines as they come. file_tick as tick of struct
+ * tool. */
+int file_open(struct count *c);
+int file_tick(struct count *c);
+/* The time of the last packet; 0: there was none. */
+uint64_t file_time(const struct count *c);
+void file_ledger(const struct count *c, struct buf *out);
+void file_close(struct count *c);
+
+/* Prints a block. 0, or -errno, said. */
 extern const struct schema count_schema;
 int lines_set_schema(struct count *c);
 int lines_show(struct count *c, uint64_t now_ns);

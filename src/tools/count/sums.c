@@ -88,8 +88,12 @@ static int read_keys(struct count *c)
 
 int sums_read(struct count *c)
 {
-	int r = read_protocols(c);
+	struct line *l, *next;
+	int r;
 
+	HASH_ITER(hh, c->lines, l, next)
+	l->now = (struct count_sum){0, 0};
+	r = read_protocols(c);
 	if (!r)
 		r = read_keys(c);
 	return !r && c->flows ? flows_to_lines(c) : r;
