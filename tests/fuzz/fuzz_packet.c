@@ -31,6 +31,19 @@ static void check(const struct packet *p, u32 length)
 	}
 }
 
+/* A tunnel's packet is walked as any other; what is none stays as it was. */
+static void look_inside(packet_bytes *b, const struct packet *outer)
+{
+	struct packet p = *outer;
+	u32 tunnel;
+
+	packet_inside(b, &p, &tunnel);
+	if (tunnel)
+		check(&p, b->length);
+	else
+		assert(!memcmp(&p, outer, sizeof(p)));
+}
+
 static void walk_all(const uint8_t *data, u32 captured, u32 length, struct packet *ethernet)
 {
 	packet_bytes b = {data, captured, length};
@@ -39,6 +52,7 @@ static void walk_all(const uint8_t *data, u32 captured, u32 length, struct packe
 
 	packet_walk_ethernet(&b, 0, ethernet);
 	check(ethernet, length);
+	look_inside(&b, ethernet);
 	if (packet_quick_protocol(&b, &quick) && captured >= 54)
 		assert(ethernet->version && ethernet->protocol == quick);
 	for (unsigned i = 0; i < 2; i++) {
