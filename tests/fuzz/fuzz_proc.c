@@ -2,6 +2,7 @@
 /* The texts of /proc and of container managers, with any bytes: the first byte chooses the parser.
  * What they return must lie inside what they were given. */
 #include "host/container.h"
+#include "host/local_address.h"
 #include "host/proctext.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -68,6 +69,26 @@ static void fuzz_json(struct text document)
 	}
 }
 
+/* Lines as fgets makes them: one is what it is, and no more is said of it than it says. */
+static void fuzz_addresses(struct text all)
+{
+	static const struct addr none = {{0}};
+	struct addr last = none, found = none;
+	struct text line;
+	char copy[256];
+
+	while (text_line(&all, &line)) {
+		uint32_t n = MIN(line.len, (uint32_t)sizeof(copy) - 1);
+
+		memcpy(copy, line.p, n);
+		copy[n] = '\0';
+		require(local_address_of_trie(copy, &last, &found) <= 0);
+		require(addr_is_v4(&last) || !memcmp(&last, &none, sizeof(none)));
+		if (!local_address_of_inet6(copy, &found))
+			require(strlen(copy) >= 32);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct text t = {(const char *)data + 1, (uint32_t)(size - 1)};
@@ -75,6 +96,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
+	if (data[0] & 4) {
+		fuzz_addresses(t);
+		return 0;
+	}
 	switch (data[0] & 3) {
 	case 0:
 		fuzz_cgroup(t);
