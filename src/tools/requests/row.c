@@ -366,7 +366,7 @@ void row_of_call(struct requests *r, const struct call *c, struct call_row *row)
 {
 	struct buf scratch = BUF_ON(r->scratch);
 
-	row->row.known = 0;
+	row->row = (struct row){0};
 	fill_ends(r, c, row);
 	fill_times(r, c, row);
 	fill_message(r, c, row, &scratch);
