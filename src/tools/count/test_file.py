@@ -2,7 +2,6 @@
 """count -r: capture files, compared with what was counted live of the same traffic, and with what tcpdump
 and tshark find in the same file."""
 
-import contextlib
 import json
 import os
 import re
@@ -10,12 +9,12 @@ import struct
 
 import pcaps
 import test_capture
-from counting import (KINDS, Tcpdump, by_name, count, ethernet, ipv4, labelled, last_block, ports, send_frames, send_udp,
-                      settled, silent_hosts, tcp, total)
+from counting import KINDS, by_name, count, counted, labelled, last_block, ports, total
 from lib import (TAPLINE, Netns, Nginx, Proc, Skip, curl, equal, run, select_rows, temp_dir, timeout, two_hosts,
                  wait_for)
+from wire import ethernet, ipv4, send_frames, send_udp, silent_hosts, tcp
 
-KINDS = [k for k in KINDS if k != "process"]
+FILE_KINDS = [k for k in KINDS if k != "process"]
 START = 1700000000 * 10**9
 S = 10**9
 CHANGING = ("time", "packet_rate", "byte_rate")
@@ -40,18 +39,11 @@ def sums(rows):
 
 def compare(dump, taps):
     """Every kind has the same rows live and from what tcpdump wrote."""
-    settled(dump)
+    dump.settled()
     for kind, t in taps.items():
         rows, said = count_file(dump.file.name, "--by", kind)
         equal(sums(rows), sums(last_block(t)), f"rows by {kind}")
         assert f"  packets {t.ledger('packets'):>21}  " in said, said
-
-
-@contextlib.contextmanager
-def counted(ns, interface, *args):
-    with contextlib.ExitStack() as stack:
-        dump = stack.enter_context(Tcpdump(interface, ns))
-        yield dump, {k: stack.enter_context(count("-i", interface, "--by", k, *args, ns=ns)) for k in KINDS}
 
 
 # ---- the same as live ----
@@ -59,14 +51,14 @@ def counted(ns, interface, *args):
 
 def test_frames_made_by_hand_count_as_live():
     frames = [f for _, f in labelled()]
-    with silent_hosts() as (a, b), counted(b, "v1") as (dump, taps):
+    with silent_hosts() as (a, b), counted(b, "v1", kinds=FILE_KINDS) as (dump, taps):
         send_frames(a, frames, 7)
         wait_for(lambda: dump.seen(7 * len(frames)), 30, "tcpdump to write")
         compare(dump, taps)
 
 
 def test_loopback_counts_as_live():
-    with Netns("a") as a, Nginx(ns=a) as nginx, counted(a, "lo") as (dump, taps):
+    with Netns("a") as a, Nginx(ns=a) as nginx, counted(a, "lo", kinds=FILE_KINDS) as (dump, taps):
         run("ping", "-c3", "-i0.2", "127.0.0.1", ns=a)
         run("ping", "-c2", "-i0.2", "::1", ns=a)
         curl(nginx.url(), ns=a)
@@ -79,11 +71,11 @@ def test_loopback_counts_as_live():
 
 def test_ports_and_networks_count_as_live():
     with Netns("a") as a, Nginx(ns=a) as nginx, \
-            counted(a, "lo", "--port", nginx.port, "--net", "127.0.0.2") as (dump, taps):
+            counted(a, "lo", "--port", nginx.port, "--net", "127.0.0.2", kinds=FILE_KINDS) as (dump, taps):
         curl(nginx.url(host="127.0.0.2"), ns=a)
         curl(nginx.url(), ns=a)
         run("ping", "-c1", "127.0.0.2", ns=a)
-        settled(dump)
+        dump.settled()
         for kind, t in taps.items():
             rows, _ = count_file(dump.file.name, "--by", kind, "--port", nginx.port, "--net", "127.0.0.2")
             equal(sums(rows), sums(last_block(t)), f"rows by {kind}")
@@ -277,8 +269,9 @@ def test_a_pipe():
 @timeout(120)
 def test_a_full_table_is_told():
     n = 70000
-    packets = [(START, ethernet(ipv4(17, ports(1 + i % 50000, 80), source=f"10.1.{i // 50000}.1"), 0x800))
-               for i in range(n)] + [(START, ethernet(ipv4(17, ports(1), source="10.1.0.1"), 0x800))]
+    packets = [(START, ethernet(ipv4(17, ports(1 + i % 50000, 80), ends=bytes([10, 1, i // 50000, 1, 192, 0, 2, 2])), 0x800))
+               for i in range(n)]
+    packets.append(packets[0])
     with temp_dir() as folder:
         rows, said = count_file(pcaps.save(folder, "f", pcaps.pcap(1, packets)), "--by", "connection")
     equal(len(rows), 65536, "rows")
@@ -301,7 +294,7 @@ def test_a_user_without_privileges():
 
 def test_what_cannot_be_is_said_in_a_sentence():
     with temp_dir() as folder:
-        path = pcaps.save(folder, "f", pcaps.pcap(1, [(START, tcp())]))
+        path = pcaps.save(folder, "f", pcaps.pcap(1, [(START, tcp(80))]))
         for want, word, args in ((1, "cannot read '/no/such/file': No such file", ("/no/such/file",)),
                                  (2, "--by process: ", (path, "--by", "process")),
                                  (2, "-i is for an interface", (path, "-i", "lo")),
