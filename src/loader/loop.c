@@ -100,7 +100,8 @@ static int turn_offline(struct session *s)
 	int r = s->tool->tick(s, clock_mono_ns());
 
 	s->waiting = r == -EAGAIN;
-	return s->waiting || r == -EINTR ? 0 : r; /* -EINTR: there is more, when others had a turn */
+	return s->waiting || r == -EINTR ? 0
+					 : r; /* -EINTR: there is more, when others had a turn */
 }
 
 static int turn(struct session *s)
