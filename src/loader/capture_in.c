@@ -33,7 +33,7 @@ struct capture_in {
 	struct order *order;
 	struct kind kinds[LINK_TYPES];
 	unsigned last; /* of kinds: that of the packet before */
-	uint64_t read, filtered, unread;
+	uint64_t read, filtered, unread, handed_on;
 	char unread_why[384]; /* of the first */
 	uint64_t taken;       /* into the window ever, when a pipe had nothing */
 	uint64_t quiet_ns;    /* since when none came; CLOCK_MONOTONIC */
@@ -190,12 +190,15 @@ int capture_in_next(struct capture_in *c, struct frame *f, struct link *l)
 	if (r <= 0)
 		return end(c, r);
 	link_of(f, l);
+	c->handed_on++;
 	return 1;
 }
 
 void capture_in_ledger(const struct capture_in *c, struct buf *b)
 {
-	ledger_line(b, "file_packets", c->read, "read from the file");
+	/* What waits in the window when a run is told to end has not been looked at. */
+	ledger_line(b, "file_packets", c->handed_on + c->filtered + c->unread,
+		    "read from the file");
 	ledger_line(b, "file_filtered", c->filtered, "of these, left out by filter or --direction");
 	ledger_line(b, "file_unread", c->unread, "of these, of a kind that is not read");
 	ledger_line(b, "file_late", order_late(c->order),

@@ -164,7 +164,7 @@ static int receive(const struct opener *o)
 
 static int start(const char *name, int folder, struct opener *o)
 {
-	int ends[2];
+	int ends[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return -errno;
@@ -173,18 +173,18 @@ static int start(const char *name, int folder, struct opener *o)
 		serve(name, folder, ends[1]);
 		_exit(0);
 	}
+	r = o->pid < 0 ? -errno : 0;
 	(void)close(ends[1]);
-	if (o->pid > 0)
-		return 0;
-	(void)close(ends[0]);
-	return -errno;
+	if (r)
+		(void)close(ends[0]);
+	return r;
 }
 
 int opener_start(const char *path, struct opener *out)
 {
 	char folder_text[PATH_MAX], name_text[PATH_MAX];
 	_cleanup_close_ int folder = -1;
-	struct opener o;
+	struct opener o = {.socket = -1};
 	int r;
 
 	if (strlen(path) >= sizeof(folder_text))
