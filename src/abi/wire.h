@@ -19,3 +19,8 @@ struct wire_socket {
 	u16 pad;
 };
 ABI_SIZE(struct wire_socket, 40);
+
+/* Owners that were told, counted apart by the names of their sockets: while a socket's count stands
+ * still, so does its owner. */
+#define WIRE_CHANGES     256
+#define WIRE_CHANGE(key) (((key)->local_port ^ (key)->remote_port) % WIRE_CHANGES)

@@ -25,13 +25,24 @@ struct {
 	__type(value, struct owner);
 } owners SEC(".maps");
 
-/* Who connects: while that goes on the socket's port is not known yet. */
+u32 owner_changes[WIRE_CHANGES];
+
+/* With a TCP socket, who uses it. While it connects its port is not known, and owners lack it. */
+struct wire_user {
+	struct owner who;
+	u64 put; /* into owners: when, in jiffies; 0: not yet */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct owner);
-} connecting SEC(".maps");
+	__type(value, struct wire_user);
+} users SEC(".maps");
+
+/* After so many jiffies, at most some seconds, a socket that is used is put into owners again, so
+ * that it is not what goes first. */
+#define PUT_AGAIN 256
 
 /* The namespace of a socket, in the kernel's own words. */
 struct net___namespace {
@@ -51,16 +62,22 @@ ALWAYS_INLINE bool wire_is_any(const u64 *address)
 	return !address[0] && (!address[1] || address[1] == bpf_cpu_to_be64(0xffff00000000));
 }
 
-/* False: not a socket whose packets can be told by ports, or of another network namespace. */
-ALWAYS_INLINE bool wire_socket_of(struct sock *sk, struct wire_socket *key)
+/* A socket of IPv4 or IPv6 in the interface's network namespace. It is asked of each send and read
+ * on the host, so there is no call in it. */
+ALWAYS_INLINE bool wire_is_here(struct sock *sk)
 {
 	struct sock_common___namespace *common = (void *)sk;
 	u16 family = sk->__sk_common.skc_family;
+
+	return (family == 2 /* AF_INET */ || family == 10 /* AF_INET6 */) &&
+	       common->skc_net.net->ns.inum == network_namespace;
+}
+
+/* False: it has no port yet. */
+ALWAYS_INLINE bool wire_socket_of(struct sock *sk, struct wire_socket *key)
+{
 	struct ends e;
 
-	if ((family != 2 /* AF_INET */ && family != 10 /* AF_INET6 */) ||
-	    common->skc_net.net->ns.inum != network_namespace)
-		return false;
 	ends_of_sock(sk, &e);
 	if (!e.local_port)
 		return false;
@@ -75,68 +92,108 @@ ALWAYS_INLINE bool wire_socket_of(struct sock *sk, struct wire_socket *key)
 	return true;
 }
 
-ALWAYS_INLINE void owner_is_current(const struct wire_socket *key)
+ALWAYS_INLINE bool wire_is_current(const struct owner *who)
 {
-	struct owner who = {};
+	return who->pid == bpf_get_current_pid_tgid() >> 32;
+}
 
-	owner_of_current(&who);
-	bpf_map_update_elem(&owners, key, &who, BPF_ANY);
+/* Counted after it is there: who has counted less asks again. */
+ALWAYS_INLINE void owner_put(const struct wire_socket *key, const struct owner *who, u64 flags)
+{
+	if (!bpf_map_update_elem(&owners, key, who, flags))
+		__sync_fetch_and_add(&owner_changes[WIRE_CHANGE(key)], 1);
+}
+
+ALWAYS_INLINE void owner_is_current(const struct wire_socket *key, struct owner *who)
+{
+	owner_of_current(who);
+	owner_put(key, who, BPF_ANY);
 }
 
 /* Its user is seldom another than before, and to look is cheaper than to write. */
 ALWAYS_INLINE int owned_by_current(struct sock *sk)
 {
+	struct owner *known, who = {};
 	struct wire_socket key;
-	struct owner *known;
 
 	if (!wire_socket_of(sk, &key))
 		return 0;
 	known = bpf_map_lookup_elem(&owners, &key);
-	if (!known || known->pid != bpf_get_current_pid_tgid() >> 32)
-		owner_is_current(&key);
+	if (!known || !wire_is_current(known))
+		owner_is_current(&key, &who);
 	return 0;
 }
 
-/* After the packets left; for every protocol. */
+/* A TCP socket keeps its names while it is connected, so what is known is kept with it. The clock
+ * is no call: the verifier makes a load of it. */
+ALWAYS_INLINE int used_by_current(struct sock *sk, bool reads)
+{
+	struct wire_user *user = bpf_sk_storage_get(&users, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	u64 now = bpf_jiffies64();
+	struct wire_socket key;
+	struct owner who = {};
+
+	if (user && user->put && now - user->put < PUT_AGAIN &&
+	    (!reads || wire_is_current(&user->who)))
+		return 0;
+	if (!wire_socket_of(sk, &key))
+		return 0;
+	owner_is_current(&key, &who);
+	if (user) {
+		user->who = who;
+		user->put = now;
+	}
+	return 0;
+}
+
+/* After the packets left; for every protocol. Of TCP, reads tell when its user changes. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(owner_send, struct sock *sk)
 {
-	return owned_by_current(sk);
+	if (!wire_is_here(sk))
+		return 0;
+	return sk->sk_protocol == IPPROTO_TCP ? used_by_current(sk, false) : owned_by_current(sk);
 }
 
 /* Where TCP is read tcp_rcv_space_adjust tells, which also fires for splice. */
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(owner_receive, struct sock *sk)
 {
-	return sk->sk_protocol == IPPROTO_TCP ? 0 : owned_by_current(sk);
+	return sk->sk_protocol == IPPROTO_TCP || !wire_is_here(sk) ? 0 : owned_by_current(sk);
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(owner_read, struct sock *sk)
 {
-	return owned_by_current(sk);
+	return wire_is_here(sk) ? used_by_current(sk, true) : 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(owner_state, struct sock *sk, int old, int new)
 {
 	struct wire_socket key;
-	struct owner *who;
+	struct wire_user *user;
+	struct owner who = {};
 
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (sk->sk_protocol != IPPROTO_TCP || !wire_is_here(sk))
 		return 0;
-	if (new == BPF_TCP_LISTEN && wire_socket_of(sk, &key))
-		owner_is_current(&key); /* listen() runs in the process that asks */
-	if (new == BPF_TCP_SYN_SENT) {
-		who = bpf_sk_storage_get(&connecting, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		if (who)
-			owner_of_current(who); /* so does connect() */
+	if (new == BPF_TCP_LISTEN) {
+		if (wire_socket_of(sk, &key))
+			owner_is_current(&key, &who); /* listen() runs in the process that asks */
 		return 0;
 	}
-	who = bpf_sk_storage_get(&connecting, sk, 0, 0);
-	if (who && who->pid && wire_socket_of(sk, &key)) {
-		bpf_map_update_elem(&owners, &key, who, BPF_ANY);
-		bpf_sk_storage_delete(&connecting, sk);
+	if (new == BPF_TCP_SYN_SENT) {
+		user = bpf_sk_storage_get(&users, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (user) {
+			owner_of_current(&user->who); /* so does connect() */
+			user->put = 0;
+		}
+		return 0;
+	}
+	user = bpf_sk_storage_get(&users, sk, 0, 0);
+	if (user && user->who.pid && !user->put && wire_socket_of(sk, &key)) {
+		owner_put(&key, &user->who, BPF_ANY);
+		user->put = bpf_jiffies64();
 	}
 	return 0;
 }
@@ -159,13 +216,13 @@ int owner_files(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !wire_socket_of(sk, &key))
+	if (!sk || !wire_is_here(sk) || !wire_socket_of(sk, &key))
 		return 0;
 	leader = BPF_CORE_READ(task, group_leader);
 	who.pid = task->tgid;
 	if (bpf_core_field_exists(leader->start_boottime))
 		who.start_ns = BPF_CORE_READ(leader, start_boottime);
 	BPF_CORE_READ_INTO(&who.comm, leader, comm);
-	bpf_map_update_elem(&owners, &key, &who, BPF_NOEXIST);
+	owner_put(&key, &who, BPF_NOEXIST);
 	return 0;
 }

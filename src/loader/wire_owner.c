@@ -25,6 +25,16 @@ struct answer {
 	uint64_t asked_ns;
 };
 
+/* Ends of calls, whose connections have many. */
+#define EXACT_SLOTS 2048
+
+struct exact_answer {
+	struct wire_socket socket;
+	struct owner owner; /* pid 0: none is known */
+	uint32_t changes;
+	bool asked;
+};
+
 struct wire_owners {
 	int map;   /* struct wire_socket -> struct owner */
 	int files; /* of the iterator's link; the session's */
@@ -33,11 +43,12 @@ struct wire_owners {
 	uint64_t sought_ns;
 	uint64_t seed;
 	struct answer answers[SLOTS];
+	struct exact_answer exact[EXACT_SLOTS];
 };
 
 static const char *const programs[] = {"owner_send", "owner_receive", "owner_read", "owner_state",
 				       "owner_files"};
-static const char *const maps[] = {"owners", "connecting"};
+static const char *const maps[] = {"owners", "users"};
 
 /* Both exist from 6.3. Without them, who sends or gets datagrams is found by the iterator, while
  * the socket is open. */
@@ -131,6 +142,22 @@ bool wire_owners_find(const struct wire_owners *w, const struct wire_socket *soc
 	}
 	*exact = false;
 	return true;
+}
+
+bool wire_owners_exact(struct wire_owners *w, const struct wire_socket *socket, uint32_t changes,
+		       struct owner *out)
+{
+	struct exact_answer *a =
+		&w->exact[hash_bytes(socket, sizeof(*socket), w->seed) % EXACT_SLOTS];
+
+	if (!a->asked || a->changes != changes ||
+	    memcmp(&a->socket, socket, sizeof(*socket)) != 0) {
+		*a = (struct exact_answer){*socket, {0}, changes, true};
+		(void)bpf_map_lookup_elem(w->map, socket, &a->owner);
+	}
+	if (a->owner.pid)
+		*out = a->owner;
+	return a->owner.pid != 0;
 }
 
 /* A local address, and a file: either may be new. */

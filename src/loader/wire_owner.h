@@ -29,9 +29,14 @@ void wire_owners_free(struct wire_owners *w);
 bool wire_owners_find(const struct wire_owners *w, const struct wire_socket *socket,
 		      struct owner *out, bool *exact);
 
-/* The same for a row that is made now: where none is known of a socket that may be of this host, it
- * is looked for among the open files first, as far as a budget allows (1/64 of the time). An answer
- * holds for 2 ms. */
+/* Only the socket of just these names. changes: owner_changes[WIRE_CHANGE(socket)] of the programs,
+ * as it is now; while it is the same, the kernel is not asked again. */
+bool wire_owners_exact(struct wire_owners *w, const struct wire_socket *socket, uint32_t changes,
+		       struct owner *out);
+
+/* As wire_owners_find, for a row that is made now: where none is known of a socket that may be of
+ * this host, it is looked for among the open files first, as far as a budget allows (1/64 of the
+ * time). An answer holds for 2 ms. */
 bool wire_owners_seek(struct wire_owners *w, const struct wire_socket *socket, struct owner *out);
 
 /* Is it an address of this host, as wire_owners_addresses last saw them? */

@@ -208,3 +208,16 @@ def test_client_socket_passed_on():
           {f"/own/{i}": c.pid for i in range(3)}, "client_pid before")
     equal({p: o for p, o in owner.items() if p.startswith("/child/")},
           {f"/child/{i}": child for i in range(5)}, "client_pid after")
+
+
+def test_client_socket_passed_on_before_an_interface():
+    """There the owner is asked for when a row is made: that of the last call before may be either."""
+    with Peer(server) as s:
+        port = s.hear()
+        with Tapline("-i", "lo", "--port", port) as tap, Peer(passed_on, port) as c:
+            child = c.hear()
+            tap.expect_rows(9)
+            rows = tap.stop()
+    owner = {r["path"]: r["client_pid"] for r in rows if r["path"] != "/own/2"}
+    equal(owner, {"/own/0": c.pid, "/own/1": c.pid, "/first": child, **{f"/child/{i}": child for i in range(5)}},
+          "client_pid")

@@ -10,6 +10,7 @@
 
 struct wire {
 	struct wire_owners *owners;
+	const volatile uint32_t *changes; /* the kernel's owner_changes */
 	int flows_fd;
 };
 
@@ -22,6 +23,7 @@ static int wire_load(struct requests *r, struct wire_bpf *k)
 	k->rodata->ssh_shown = requests_ssh_shown(r);
 	k->rodata->heads_shown = requests_heads_shown(r);
 	k->rodata->frames_kept = r->frames;
+	bpf_program__set_autoload(k->progs.owner_receive, false); /* it is for datagrams */
 	e = wire_owners_prepare(s, k->obj, (uint32_t *)&k->rodata->network_namespace);
 	if (e) {
 		wire_bpf__destroy(k);
@@ -54,6 +56,7 @@ static int wire_open(struct requests *r)
 	if (e)
 		return e;
 	r->wire->flows_fd = bpf_map__fd(k->maps.flows);
+	r->wire->changes = k->bss->owner_changes;
 	r->kernel = (struct kernel_tap){
 		.marks_fd = bpf_map__fd(k->maps.marks),
 		.marks_used = &k->bss->marks_used,
@@ -75,24 +78,15 @@ static void socket_of(const struct exchange *x, bool client, struct wire_socket 
 	memcpy(out->remote, client ? x->local : x->remote, sizeof(out->remote));
 }
 
-/* The socket of just this connection: one that only listens is nobody's end of it. */
-static void find(const struct wire *w, const struct wire_socket *socket, struct owner *out)
-{
-	struct owner found;
-	bool exact;
-
-	if (wire_owners_find(w->owners, socket, &found, &exact) && exact)
-		*out = found;
-}
-
-/* Sockets that were open before were looked at when the run began, and each that is used since has
- * told of itself. */
+/* One that only listens is nobody's end of a connection. Sockets that were open before were looked
+ * at when the run began, and each that is used since has told of itself. */
 static void wire_owner(struct requests *r, const struct exchange *x, bool client, struct owner *out)
 {
+	const struct wire *w = r->wire;
 	struct wire_socket socket;
 
 	socket_of(x, client, &socket);
-	find(r->wire, &socket, out);
+	(void)wire_owners_exact(w->owners, &socket, w->changes[WIRE_CHANGE(&socket)], out);
 }
 
 /* Flows that are in the table now. */
