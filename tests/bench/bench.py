@@ -19,7 +19,7 @@ import load  # sets the way to lib
 import lib
 import measures
 import report
-import wire
+import wire_measures
 
 
 @dataclass
@@ -42,7 +42,7 @@ def measure(plan, only):
     if busy > 0.5:
         print(f"bench: this machine is busy (load {busy:.1f}): the numbers will show it")
     if only == "wire":
-        return {"wire": wire.measure(plan)}
+        return {"wire": wire_measures.measure(plan)}
     return {
         "machine": load.machine(),
         "versions": load.versions(),
@@ -54,7 +54,7 @@ def measure(plan, only):
         "start": measures.start(plan),
         "idle_connections": measures.idle_connections(plan),
         "orientation": measures.orientation(plan),
-        "wire": wire.measure(plan),
+        "wire": wire_measures.measure(plan),
     }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Judges the raw numbers of wire.py, and writes their section of docs/PERFORMANCE.md."""
+"""Judges the raw numbers of wire_measures.py, and writes their section of docs/PERFORMANCE.md."""
 
 import statistics
 
