@@ -31,6 +31,11 @@ def busy_us(v):
     return v["busy"] / v["rate"] * 1e6
 
 
+def cpu_us(v):
+    """CPU of the watcher's process a request or datagram."""
+    return v["cpu"] / v["rate"] * 1e6
+
+
 # ---- targets ----
 
 
@@ -57,7 +62,7 @@ def least(wire, name, value):
 
 def cpu_results(wire):
     for name in ("by_path", "json"):
-        for key, what, value in (("cpu", "CPU of the process", lambda v: v["cpu"]),
+        for key, what, value in (("cpu", "CPU of the process a call", cpu_us),
                                  ("busy", "CPU of the whole machine a call", busy_us)):
             found = least(wire, name, value)
             if found:
@@ -118,12 +123,12 @@ def load_table(rounds, unit):
                spread(ratios(rounds, name, "empty", lambda v: v["rate"]), ".3f") if name != "empty" else "",
                f"{statistics.median(map(busy_us, here)):.1f}"]
         if "cpu" in here[0]:
-            row += [f"{statistics.median(v['cpu'] for v in here):.1%}", share_lost(rounds, name)]
+            row += [f"{statistics.median(map(cpu_us, here)):.2f}", share_lost(rounds, name)]
         else:
             row += ["", ""]
         rows.append(row + ([shown(rounds, name)] if unit == "requests" else []))
     return table(["beside the load", f"{unit}/s, median", "of an empty filter's",
-                  f"CPU of the machine, µs a {unit[:-1]}", "CPU of the process", "packets lost", *(["calls shown"] if unit == "requests" else [])], rows)
+                  f"CPU of the machine, µs a {unit[:-1]}", f"of the process, µs a {unit[:-1]}", "packets lost", *(["calls shown"] if unit == "requests" else [])], rows)
 
 
 def kernel_table(wire):
