@@ -12,6 +12,7 @@
 const volatile bool ssh_shown;
 const volatile bool heads_shown; /* a column, a filter or -H asks for them */
 const volatile bool frames_kept; /* packets are copied, too */
+const volatile u32 frames_room;  /* bytes of the ring that they may fill */
 
 /* What user space has learned of a connection, by the cookie of its records: read at the start of a
  * turn, and only while there is any. */
@@ -154,8 +155,16 @@ ALWAYS_INLINE void payload_emit(struct __sk_buff *skb, struct payload *about, u3
 __noinline int frame_emit(struct __sk_buff *skb, const struct frame_record *about)
 {
 	u32 n = skb->len > FRAME_KEPT_MAX ? FRAME_KEPT_MAX : skb->len;
-	struct frame_record *f = about ? ring_reserve(sizeof(*f) + FRAME_KEPT_MAX) : NULL;
+	struct frame_record *f;
 
+	if (!about)
+		return 0;
+	/* What is lost is a packet of a call, and not the call. */
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > frames_room) {
+		count(COUNT_LOST_FRAMES, 1);
+		return 0;
+	}
+	f = ring_reserve(sizeof(*f) + FRAME_KEPT_MAX);
 	if (!f)
 		return 0;
 	__builtin_memcpy(f, about, sizeof(*f));

@@ -19,9 +19,12 @@ struct turn_lock {
 struct flow_key {
 	u64 a[2], b[2]; /* network order, IPv4 as IPv4-mapped */
 	u16 a_port, b_port;
-	u32 tunnel; /* in which network it was seen: 0, or flow_tunnel() */
+	u16 tunnel; /* enum packet_tunnel: what it was in */
+	u16 pad;
+	u32 network; /* of the tunnel */
+	u32 pad2;
 };
-ABI_SIZE(struct flow_key, 40);
+ABI_SIZE(struct flow_key, 48);
 
 struct flow {
 	struct flow_key key;
@@ -84,16 +87,19 @@ ALWAYS_INLINE bool flow_b_is_lower(const struct packet *p)
 }
 
 /* The key of a TCP segment, and the segment. */
-ALWAYS_INLINE void flow_of(const struct packet *p, u32 tunnel, struct flow_key *key,
-			   struct flow_segment *v)
+ALWAYS_INLINE void flow_of(const struct packet *p, const struct tunnel *tunnel,
+			   struct flow_key *key, struct flow_segment *v)
 {
 	bool swap = flow_b_is_lower(p);
+
+	__builtin_memset(key, 0, sizeof(*key));
 
 	__builtin_memcpy(key->a, swap ? p->destination : p->source, sizeof(key->a));
 	__builtin_memcpy(key->b, swap ? p->source : p->destination, sizeof(key->b));
 	key->a_port = swap ? p->destination_port : p->source_port;
 	key->b_port = swap ? p->source_port : p->destination_port;
-	key->tunnel = tunnel;
+	key->tunnel = tunnel->kind;
+	key->network = tunnel->network;
 	__builtin_memset(v, 0, sizeof(*v));
 	v->from_b = swap;
 	v->flags = p->tcp_flags;
@@ -105,7 +111,8 @@ ALWAYS_INLINE void flow_of(const struct packet *p, u32 tunnel, struct flow_key *
 
 /* ---- before the first payload, and after the end ---- */
 
-/* A SYN or SYN-ACK without payload. *e: what was known (zero: nothing); it is brought up to date.
+/* A SYN or SYN-ACK, whose payload if any comes after this. *e: what was known (zero: nothing); it
+ * is brought up to date.
  */
 ALWAYS_INLINE void flow_opens(struct flow_edge *e, const struct flow_segment *v, u64 now)
 {
@@ -172,14 +179,12 @@ ALWAYS_INLINE void flow_start(packet_bytes *b, struct flow *f, const struct flow
 		f->b_asks = e->b_asks;
 		c->connect_us = e->connect_us;
 		c->next[0] = e->next[0];
-		c->next[1] = e->answered ? e->next[1] : v->s.ack;
+		c->next[1] = v->from_b == e->b_asks ? v->s.ack : v->s.seq;
+		if (e->answered)
+			c->next[1] = e->next[1];
 		c->first_seq = c->next[0];
 		c->first_ack = c->next[1];
 		c->mode = CONN_SEQ;
-		return;
-	}
-	if (v->flags & FLOW_SYN) { /* Fast Open: it speaks on its SYN */
-		f->b_asks = v->flags & FLOW_ACK ? !v->from_b : v->from_b;
 		return;
 	}
 	f->b_asks = flow_guess(b, key, v);

@@ -341,9 +341,13 @@ PACKET_FUNCTION int packet_walk_frame(packet_bytes *b, u32 at, struct packet *p)
 
 enum { GRE_CHECKSUM = 0x8000, GRE_ROUTING = 0x4000, GRE_KEY = 0x2000, GRE_SEQUENCE = 0x1000 };
 
-/* What tells the networks inside of tunnels apart, with the VXLAN's number or the GRE's key in it;
- * 0 is outside. */
-enum { TUNNEL_IP = 1, TUNNEL_GRE = 2, TUNNEL_KEY = 3, TUNNEL_VXLAN = 1 << 24 };
+/* What tells the networks inside of tunnels apart: a GRE key or a VXLAN's number is the network. */
+enum packet_tunnel { TUNNEL_NONE, TUNNEL_IP, TUNNEL_GRE, TUNNEL_GRE_KEY, TUNNEL_VXLAN };
+
+struct tunnel {
+	u32 kind; /* enum packet_tunnel */
+	u32 network;
+};
 
 /* Reads n bytes (a constant) of the tunnel's packet; *p stays as it is. */
 ALWAYS_INLINE bool packet_peek(packet_bytes *b, const struct packet *p, u32 at, void *to,
@@ -352,25 +356,24 @@ ALWAYS_INLINE bool packet_peek(packet_bytes *b, const struct packet *p, u32 at, 
 	return p->end >= n && at <= p->end - n && packet_load(b, at, to, n);
 }
 
-/* RFC 2784 2.1, RFC 2890 2; version 0 without routing (RFC 1701). Returns the tunnel, 0: it is not
- * followed, and *p is as it was. */
-ALWAYS_INLINE u32 packet_gre(packet_bytes *b, struct packet *p)
+/* RFC 2784 2.1, RFC 2890 2; version 0 without routing (RFC 1701). *p and *tunnel stay as they are
+ * where it is not followed. */
+ALWAYS_INLINE void packet_gre(packet_bytes *b, struct packet *p, struct tunnel *tunnel)
 {
-	u32 at = p->transport + 4, tunnel = TUNNEL_GRE, flags, type;
-	u8 h[4], key[4];
+	u32 at = p->transport + 4, flags, type;
+	u8 h[4], key[4] = {0};
 
 	if (!packet_peek(b, p, p->transport, h, sizeof(h)))
-		return 0;
+		return;
 	flags = packet_u16(h);
 	type = packet_u16(h + 2);
 	if (flags & (GRE_ROUTING | 7))
-		return 0;
+		return;
 	if (flags & GRE_CHECKSUM)
 		at += 4;
 	if (flags & GRE_KEY) {
 		if (!packet_peek(b, p, at, key, sizeof(key)))
-			return 0;
-		tunnel = packet_u32(key) ^ TUNNEL_KEY;
+			return;
 		at += 4;
 	}
 	if (flags & GRE_SEQUENCE)
@@ -380,40 +383,43 @@ ALWAYS_INLINE u32 packet_gre(packet_bytes *b, struct packet *p)
 	else if (type == TYPE_IPV4 || type == TYPE_IPV6)
 		packet_walk(b, at, type, p);
 	else
-		return 0;
-	return tunnel;
+		return;
+	tunnel->kind = flags & GRE_KEY ? TUNNEL_GRE_KEY : TUNNEL_GRE;
+	tunnel->network = packet_u32(key);
 }
 
-/* RFC 7348 5: the flag I and 24 bits of network, then an Ethernet frame. Returns as packet_gre. */
-ALWAYS_INLINE u32 packet_vxlan(packet_bytes *b, struct packet *p)
+/* RFC 7348 5: the flag I and 24 bits of network, then an Ethernet frame. As packet_gre. */
+ALWAYS_INLINE void packet_vxlan(packet_bytes *b, struct packet *p, struct tunnel *tunnel)
 {
 	u8 h[8];
 
 	if ((p->destination_port != VXLAN_PORT && p->destination_port != VXLAN_LINUX) ||
 	    !packet_peek(b, p, p->payload, h, sizeof(h)) || !(h[0] & 8))
-		return 0;
+		return;
 	packet_walk_frame(b, p->payload + sizeof(h), p);
-	return TUNNEL_VXLAN | packet_u32(h + 4) >> 8;
+	tunnel->kind = TUNNEL_VXLAN;
+	tunnel->network = packet_u32(h + 4) >> 8;
 }
 
 /* Where *p is a tunnel's packet, walks the one inside, and says in which network that is. Tunnels
  * inside of tunnels are not looked for. */
-ALWAYS_INLINE void packet_inside(packet_bytes *b, struct packet *p, u32 *tunnel)
+ALWAYS_INLINE void packet_inside(packet_bytes *b, struct packet *p, struct tunnel *tunnel)
 {
-	*tunnel = 0;
+	tunnel->kind = TUNNEL_NONE;
+	tunnel->network = 0;
 	if (!(p->flags & PACKET_PAYLOAD) || p->flags & PACKET_FRAGMENT)
 		return;
 	switch (p->protocol) {
 	case PROTO_IPV4:
 	case PROTO_IPV6:
 		packet_walk(b, p->transport, p->protocol == PROTO_IPV4 ? TYPE_IPV4 : TYPE_IPV6, p);
-		*tunnel = TUNNEL_IP;
+		tunnel->kind = TUNNEL_IP;
 		break;
 	case PROTO_GRE:
-		*tunnel = packet_gre(b, p);
+		packet_gre(b, p, tunnel);
 		break;
 	case PROTO_UDP:
-		*tunnel = packet_vxlan(b, p);
+		packet_vxlan(b, p, tunnel);
 		break;
 	}
 }

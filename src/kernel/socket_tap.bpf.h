@@ -102,14 +102,14 @@ ALWAYS_INLINE bool tap_wanted(const struct conn *c, u8 end)
 	return false;
 }
 
-/* Puts the record of an exchange in the ring. h may be NULL. */
-ALWAYS_INLINE void tap_record(const struct ended *e, const struct heads *h, const struct owner *o,
+/* Puts the record of an exchange in the ring; false: there was no room. h may be NULL. */
+ALWAYS_INLINE bool tap_record(const struct ended *e, const struct heads *h, const struct owner *o,
 			      const struct about *a)
 {
 	struct exchange *x = exchange_reserve(e, h);
 
 	if (!x)
-		return;
+		return false;
 	x->cookie = a->cookie;
 	x->now_ns = a->now;
 	x->srtt_us = a->srtt_us;
@@ -120,6 +120,7 @@ ALWAYS_INLINE void tap_record(const struct ended *e, const struct heads *h, cons
 	x->remote_port = a->ends.remote_port;
 	x->loopback = ends_loopback(&a->ends);
 	ring_submit(&x->r);
+	return true;
 }
 
 /* Of a requester on loopback that is silent, or is to be. False: no room for the record. */

@@ -35,10 +35,10 @@ static void check(const struct packet *p, u32 length)
 static void look_inside(packet_bytes *b, const struct packet *outer)
 {
 	struct packet p = *outer;
-	u32 tunnel;
+	struct tunnel tunnel;
 
 	packet_inside(b, &p, &tunnel);
-	if (tunnel)
+	if (tunnel.kind)
 		check(&p, b->length);
 	else
 		assert(!memcmp(&p, outer, sizeof(p)));

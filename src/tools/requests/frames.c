@@ -6,6 +6,7 @@
 
 static uint64_t frames_seed; /* of this run: strangers choose what cookies stand for */
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), frames_seed))
+#include <bpf/libbpf.h>
 #include <linux/if_packet.h>
 #include <uthash.h>
 #include <utlist.h>
@@ -18,6 +19,7 @@ static uint64_t frames_seed; /* of this run: strangers choose what cookies stand
 #define EXCHANGES_MAX 16384
 #endif
 #define COMMENT_MAX 160
+#define RING_BYTES  (8u << 20) /* packets come as fast as a body is sent */
 #define NONE        UINT32_MAX
 #define TAG_SIZE    4 /* of a VLAN tag */
 
@@ -94,6 +96,14 @@ int frames_new(struct requests *r)
 	return e;
 }
 
+uint32_t frames_ring(const struct requests *r, struct bpf_map *ring)
+{
+	if (!r->frames)
+		return 0;
+	(void)bpf_map__set_max_entries(ring, RING_BYTES); /* where that fails it is a smaller one */
+	return bpf_map__max_entries(ring) / 4 * 3;
+}
+
 void frames_free(struct requests *r)
 {
 	struct kept *k, *next;
@@ -139,10 +149,15 @@ static struct capture_out_interface interface_of(const struct requests *r, const
 	};
 }
 
+static uint64_t lost_of(const struct requests *r)
+{
+	return r->frames->lost + session_counter(r->session, COUNT_LOST_FRAMES);
+}
+
 int frames_finish(struct requests *r)
 {
 	struct frames *t = r->frames;
-	uint64_t lost = t ? t->lost + session_counter(r->session, COUNT_LOST_RING) : 0;
+	uint64_t lost = t ? lost_of(r) + session_counter(r->session, COUNT_LOST_RING) : 0;
 	int e = 0;
 
 	/* What was lost of several interfaces was not told apart: each says all of it. */
@@ -443,7 +458,7 @@ void frames_merge(struct requests *r, const struct exchange *into, const struct 
 
 void frames_ledger(const struct requests *r, struct buf *out)
 {
-	if (r->frames && r->frames->lost)
-		ledger_line(out, "lost_frames", r->frames->lost,
+	if (r->frames && lost_of(r))
+		ledger_line(out, "lost_frames", lost_of(r),
 			    "packets that had to go before their call was shown");
 }

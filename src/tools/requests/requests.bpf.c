@@ -470,7 +470,8 @@ static __noinline void emit_from_sock(struct sock *sk, struct conn *c, u32 end)
 	a.now = bpf_ktime_get_ns();
 	a.srtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
 	ends_of_sock(sk, &a.ends);
-	tap_record(&e, h, &c->owner, &a);
+	if (!tap_record(&e, h, &c->owner, &a) && end == END_SWEEP)
+		c->swept = 0; /* the next sweep tries again */
 }
 
 /* Did it end without a FIN of its own, and not for want of an answer (ETIMEDOUT)? Then this end

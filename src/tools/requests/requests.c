@@ -11,6 +11,7 @@
 #define HOLD_NS        300000000ull
 #define PAIRED_HOLD_NS 3000000000ull
 #define HELD           8192
+#define REMEMBERED     65536 /* calls that were shown before their exchange was over */
 #define SHOW_NS        1000000000ull
 
 int requests_take(struct requests *r, const struct exchange *x)
@@ -99,7 +100,7 @@ static int check_options(struct session *s, const struct requests_conf *asked)
 static int requests_open(struct session *s, void *conf)
 {
 	struct join_conf join = {.entries = HELD,
-				 .remembered = HELD,
+				 .remembered = REMEMBERED,
 				 .hold_ns = HOLD_NS,
 				 .paired_hold_ns = PAIRED_HOLD_NS,
 				 .seed = hash_seed(),
@@ -195,7 +196,9 @@ static int requests_finish(struct session *s)
 		r->now_ns = clock_mono_ns();
 	if (r->shown || r->conf->in_flight)
 		return frames_finish(r);
-	e = r->tap->sweep(r, 0, true);
+	/* What did not change since its last snapshot was shown or is held, unless that was
+	 * dropped. */
+	e = r->tap->sweep(r, 0, join_counts(r->join).forgotten > 0);
 	if (!e)
 		e = session_drain(s);
 	if (e)

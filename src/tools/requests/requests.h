@@ -109,6 +109,7 @@ extern const struct schema call_schema;
 
 struct notes;
 struct by;
+struct bpf_map;
 struct bpf_program;
 struct requests;
 
@@ -208,6 +209,8 @@ void told_expire(struct requests *r, uint64_t now_ns);
 
 /* frames.c: packets of calls, for -w. 0 or -errno, said. */
 int frames_new(struct requests *r);
+/* Before an object is loaded: a ring that holds packets, too. How much of it they may fill. */
+uint32_t frames_ring(const struct requests *r, struct bpf_map *ring);
 void frames_free(struct requests *r);
 /* A packet of an exchange, from interface number index. */
 void frames_keep(struct requests *r, uint64_t cookie, uint32_t number, const struct frame *f,

@@ -148,7 +148,7 @@ static void flow_make(struct file *t, struct connection *c, packet_bytes *b,
 
 /* ---- packets ---- */
 
-/* A SYN or SYN-ACK without payload. */
+/* A SYN or SYN-ACK. */
 static void take_syn(struct file *t, struct connection *c, const struct flow_segment *v)
 {
 	if (c->has_flow && flow_syn(&c->flow, v))
@@ -209,20 +209,20 @@ static int take(struct requests *r, const struct frame *f, const struct link *l)
 	struct connection *c;
 	struct flow_key key;
 	struct packet p;
-	u32 tunnel;
+	struct tunnel tunnel;
 
 	packet_walk(&b, l->offset, l->ethertype, &p);
 	packet_inside(&b, &p, &tunnel);
 	if (!wanted(r, &p))
 		return 0;
-	flow_of(&p, tunnel, &key, &v);
+	flow_of(&p, &tunnel, &key, &v);
 	v.s.now = (u64)f->time_ns;
 	c = connection_find(r, &key);
 	if (!c)
 		return session_fail(r->session, -ENOMEM, "no memory");
-	if (v.flags & FLOW_SYN && !v.s.len)
+	if (v.flags & FLOW_SYN)
 		take_syn(r->file, c, &v);
-	else
+	if (v.s.len || !(v.flags & FLOW_SYN))
 		take_segment(r, c, &b, &v, f);
 	return r->shown;
 }

@@ -17,6 +17,7 @@ static int socket_open(struct requests *r)
 	k->rodata->ssh_shown = requests_ssh_shown(r);
 	k->rodata->heads_shown = requests_heads_shown(r);
 	k->rodata->frames_kept = r->frames;
+	k->rodata->frames_room = frames_ring(r, k->maps.ring);
 	if (session_choose(s, k->obj, ladder_send) < 0 ||
 	    session_choose(s, k->obj, ladder_read) < 0) {
 		requests_bpf__destroy(k);

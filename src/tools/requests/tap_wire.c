@@ -8,6 +8,8 @@
 #include "tools/requests/requests.h"
 #include "wire.skel.h"
 
+#define KEY_SIZE 48 /* of struct flow_key, kernel/flow.h */
+
 struct wire {
 	struct wire_owners *owners;
 	const volatile uint32_t *changes; /* the kernel's owner_changes */
@@ -23,6 +25,7 @@ static int wire_load(struct requests *r, struct wire_bpf *k)
 	k->rodata->ssh_shown = requests_ssh_shown(r);
 	k->rodata->heads_shown = requests_heads_shown(r);
 	k->rodata->frames_kept = r->frames;
+	k->rodata->frames_room = frames_ring(r, k->maps.ring);
 	bpf_program__set_autoload(k->progs.owner_receive, false); /* it is for datagrams */
 	e = wire_owners_prepare(s, k->obj, (uint32_t *)&k->rodata->network_namespace);
 	if (e) {
@@ -92,10 +95,9 @@ static void wire_owner(struct requests *r, const struct exchange *x, bool client
 /* Flows that are in the table now. */
 static uint64_t flows_kept(const struct wire *w)
 {
-	char key[40];
+	char key[KEY_SIZE];
 	uint64_t n = 0;
 
-	_Static_assert(sizeof(key) == sizeof(((struct exchange *)0)->local) * 2 + 8, "flow_key");
 	if (bpf_map_get_next_key(w->flows_fd, NULL, key))
 		return 0;
 	do

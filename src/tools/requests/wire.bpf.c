@@ -111,7 +111,7 @@ ALWAYS_INLINE void flow_payload(packet_bytes *b, struct flow *f, struct payload 
 
 /* ---- segments ---- */
 
-/* Without payload: it may open a connection. Apart, as what has a stack of its own is not under
+/* It may open a connection. Apart, as what has a stack of its own is not under
  * that of the engine. */
 static __noinline void wire_syn(const struct flow_key *key, const struct flow_segment *v, u64 now)
 {
@@ -209,7 +209,7 @@ ALWAYS_INLINE bool wire_same_key(const struct flow_key *a, const struct flow_key
 {
 	return a->a[1] == b->a[1] && a->b[1] == b->b[1] && a->a_port == b->a_port &&
 	       a->b_port == b->b_port && a->a[0] == b->a[0] && a->b[0] == b->b[0] &&
-	       a->tunnel == b->tunnel;
+	       a->tunnel == b->tunnel && a->network == b->network;
 }
 
 ALWAYS_INLINE void wire_segment(struct __sk_buff *skb, const struct flow_key *key,
@@ -253,7 +253,7 @@ int wire_filter(struct __sk_buff *skb)
 	struct flow_segment v;
 	struct flow_key key;
 	struct packet p;
-	u32 tunnel;
+	struct tunnel tunnel;
 
 	if (!wire_passes(skb))
 		return 0;
@@ -268,11 +268,11 @@ int wire_filter(struct __sk_buff *skb)
 	if (!tap_wants_ports(p.source_port, p.destination_port, p.payload_length) ||
 	    !filter_addresses(p.source, p.destination))
 		return 0;
-	flow_of(&p, tunnel, &key, &v);
+	flow_of(&p, &tunnel, &key, &v);
 	v.s.now = bpf_ktime_get_ns();
-	if (v.flags & FLOW_SYN && !v.s.len)
+	if (v.flags & FLOW_SYN)
 		wire_syn(&key, &v, v.s.now);
-	else
+	if (v.s.len || !(v.flags & FLOW_SYN))
 		wire_segment(skb, &key, &v);
 	return 0; /* bytes to queue to the socket */
 }
@@ -293,10 +293,13 @@ __noinline int wire_snapshot(struct flow *f)
 	    !turn_end(&f->conn, &e, END_SWEEP))
 		return 0;
 	x = exchange_reserve(&e, &f->heads);
-	if (!x)
+	if (!x) {
+		f->conn.swept = 0;
 		return 0;
+	}
 	flow_tell(f, x, bpf_ktime_get_ns());
 	if (*(volatile u32 *)&f->turn != turn) {
+		f->conn.swept = 0;
 		bpf_ringbuf_discard(x, 0);
 		return 0;
 	}
