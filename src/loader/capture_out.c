@@ -132,12 +132,6 @@ static int refuse(struct session *s, const struct capture_out_conf *conf)
 				    conf->megabytes ? "--file-size" : "--file-count");
 	if (conf->files && !conf->megabytes)
 		return session_fail(s, -EINVAL, "--file-count wants --file-size");
-	if (path && is_source(s, path))
-		return session_fail(
-			s, -EINVAL,
-			"-w '%.300s' is the file that -r reads, and would empty it: name "
-			"another",
-			path);
 	if (!path || strcmp(path, "-") != 0)
 		return 0;
 	if (conf->megabytes)
@@ -149,6 +143,14 @@ static int refuse(struct session *s, const struct capture_out_conf *conf)
 		return session_fail(s, -EINVAL,
 				    "-w - takes standard output: rows cannot go there, too");
 	return 0;
+}
+
+static int cannot(struct capture_out *o, int error)
+{
+	char name[300];
+
+	name_of(o, 0, name, sizeof(name));
+	return session_fail(o->session, error, "cannot write '%s': %s", name, strerror(-error));
 }
 
 static int begin(struct capture_out *o)
@@ -184,7 +186,6 @@ int capture_out_open(struct session *s, const struct capture_out_conf *conf,
 		     struct capture_out **out)
 {
 	struct capture_out *o;
-	char name[300];
 	int r = refuse(s, conf);
 
 	*out = NULL;
@@ -198,16 +199,27 @@ int capture_out_open(struct session *s, const struct capture_out_conf *conf,
 	o->conf = conf;
 	o->opener.socket = -1;
 	(void)signal(SIGPIPE, SIG_IGN);
-	r = begin(o);
-	if (!r && conf->megabytes)
+	if (conf->megabytes)
 		r = opener_start(conf->path, &o->opener);
-	name_of(o, 0, name, sizeof(name));
 	if (r)
-		return session_fail(s, r, "cannot write '%s': %s", name, strerror(-r));
+		return cannot(o, r);
 	s->quiet = !s->common.rows_asked;
 	o->progress = s->quiet && isatty(STDERR_FILENO);
 	*out = o;
 	return 0;
+}
+
+int capture_out_begin(struct capture_out *o)
+{
+	int r;
+
+	if (is_source(o->session, o->conf->path))
+		return session_fail(o->session, -EINVAL,
+				    "-w '%.300s' is the file that -r reads, and would empty it: "
+				    "name another",
+				    o->conf->path);
+	r = begin(o);
+	return r ? cannot(o, r) : 0;
 }
 
 /* ---- packets ---- */

@@ -48,8 +48,8 @@ struct capture_out_interface {
 struct capture_out;
 
 /*
- * In open, after capture_in_open and before session_load: begins the file, so that it is valid from
- * then on. Rows are not printed any more, unless the command line says how. For the next files a
+ * In open, before session_load: the file is begun by the session, once open was well, and emptied
+ * only then. Rows are not printed any more, unless the command line says how. For the next files a
  * process of their own is started (opener.h). *out is the session's, and NULL where conf, which
  * must stay, names no file. 0 or -errno, said.
  */

@@ -99,9 +99,9 @@ static int turn_offline(struct session *s)
 {
 	int r = s->tool->tick(s, clock_mono_ns());
 
+	/* -EAGAIN: nothing now; -EINTR: there is more, when others had their turn. */
 	s->waiting = r == -EAGAIN;
-	return s->waiting || r == -EINTR ? 0
-					 : r; /* -EINTR: there is more, when others had a turn */
+	return r == -EAGAIN || r == -EINTR ? 0 : r;
 }
 
 static int turn(struct session *s)

@@ -344,6 +344,10 @@ static int run(struct session *s)
 	r = session_loop_open(s);
 	if (r)
 		return r;
+	if (s->capture)
+		r = capture_out_begin(s->capture);
+	if (r)
+		return r;
 	r = privilege_drop(s->capture ? PRIVILEGE_CAPTURE : 0);
 	if (r)
 		return session_fail(s, r, "cannot give up privileges (%s), so nothing is parsed",

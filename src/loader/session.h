@@ -85,9 +85,9 @@ struct output *session_output(struct session *s);
 void session_set_tick(struct session *s, unsigned ms);
 /*
  * In open: events come from a capture file, open as fd (borrowed), and not from the kernel. Then
- * times are ns since the epoch already, tick is called again at once while it returns 0, and when
- * fd has something or a tenth of a second later when it returns -EAGAIN; the file waits for who
- * reads the rows, so that none is lost.
+ * times are ns since the epoch already; tick is called again at once while it returns 0 or -EINTR,
+ * and when fd has something or a tenth of a second later when it returns -EAGAIN; the file waits
+ * for who reads the rows, so that none is lost.
  */
 void session_set_offline(struct session *s, int fd);
 void session_stop(struct session *s); /* ends the run as Ctrl-C would */

@@ -61,7 +61,9 @@ int session_loop(struct session *s);
 bool session_told(struct session *s);
 /* ledger.c: what was seen, shown and lost, on standard error. */
 void session_ledger(struct session *s);
-/* capture_out.c: in each turn: 0 or -ECANCELED; at the end, more than once too; in the ledger. */
+/* capture_out.c: before privileges go: 0 or -errno, said; in each turn: 0 or -ECANCELED; at the
+ * end, more than once too; in the ledger. */
+int capture_out_begin(struct capture_out *o);
 int capture_out_turn(struct capture_out *o, uint64_t now_ns);
 void capture_out_end(struct capture_out *o);
 void capture_out_ledger(const struct capture_out *o, struct buf *b);

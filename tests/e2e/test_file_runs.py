@@ -13,7 +13,7 @@ import subprocess
 import time
 
 import pcaps
-from lib import (Proc, Skip, Tapline, at_least, at_most, children, equal, program, run, temp_dir, timeout, wait_for)
+from lib import (TAPLINE, Proc, Skip, Tapline, at_least, at_most, children, equal, program, run, temp_dir, timeout, wait_for)
 from wire import ethernet, ipv4, udp
 
 START = 1700000000 * 10**9
@@ -490,6 +490,11 @@ def test_what_cannot_be_is_said_in_a_sentence():
             done = recapture("-r", path, *args, check=False)
             equal((done.returncode, done.stdout, len(done.stderr.splitlines())), (want, "", 1), f"{args}: {done.stderr}")
             assert word in done.stderr, (args, done.stderr)
+        done = recapture("-r", f"{folder}/none", "-w", path, check=False)
+        assert done.returncode == 1 and "cannot read" in done.stderr, done.stderr
+        for tool in ((program("recapture"),), (TAPLINE, "requests")):
+            done = run(*tool, "-r", path, "-w", path, check=False)
+            assert done.returncode == 2 and "is the file that -r reads" in done.stderr, (tool, done.stderr)
         equal(numbers(path), [0, 1, 2], "the file that was read")
         typescript = run("script", "-qec", f"{program('recapture')} -r {path} -w -", "/dev/null", check=False)
         assert "standard output is a terminal" in typescript.stdout, typescript.stdout

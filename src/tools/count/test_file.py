@@ -216,6 +216,17 @@ def test_filters_pass_what_tcpdump_is_given():
             assert 0 < want < len(packets), expression
 
 
+def test_a_needle_in_a_haystack():
+    hay, needle = ethernet(ipv4(17, ports()), 0x800), ethernet(ipv4(1, bytes(8)), 0x800)
+    packets = [(START + i, hay) for i in range(30000)]
+    with temp_dir() as folder:
+        for at in (0, 15000, 30000):
+            path = pcaps.save(folder, "f", pcaps.pcap(1, packets[:at] + [(START + at, needle)] + packets[at:]))
+            rows, said = count_file(path, "icmp")
+            equal(by_name(rows), {"TCP": 0, "UDP": 0, "ICMP": 1, "ICMPv6": 0}, "packets by protocol")
+            assert re.search(r"file_packets +30001 ", said) and re.search(r"file_filtered +30000 ", said), said
+
+
 def test_a_filter_on_several_link_types():
     """Each packet by the program of its own link type; where it makes no sense, that is said."""
     data = pcaps.pcapng(1, [(START, f) for f in frames()]) + \
