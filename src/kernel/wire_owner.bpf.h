@@ -14,9 +14,11 @@ const volatile u32 network_namespace;
 
 /*
  * What a closed socket leaves here stays: whoever asks, asks after the packet, up to a second
- * later, when the process of a short connection has long gone. It misleads nobody, because whoever
- * takes the names over says so: connect() and listen() write over what is here, as do each send
- * and read. Else the least recently used go.
+ * later, when the process of a short connection has long gone. It hardly misleads, because whoever
+ * takes the names over says so: connect() and listen() write over what is here, as does the first
+ * send or read of another process, and a connection that is accepted is nobody's but the listener's
+ * until then. Only a SYN may be taken for that of the connection before. Else the least recently
+ * used go.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -101,6 +103,12 @@ ALWAYS_INLINE bool wire_is_current(const struct owner *who)
 ALWAYS_INLINE void owner_put(const struct wire_socket *key, const struct owner *who, u64 flags)
 {
 	if (!bpf_map_update_elem(&owners, key, who, flags))
+		__sync_fetch_and_add(&owner_changes[WIRE_CHANGE(key)], 1);
+}
+
+ALWAYS_INLINE void owner_forget(const struct wire_socket *key)
+{
+	if (!bpf_map_delete_elem(&owners, key))
 		__sync_fetch_and_add(&owner_changes[WIRE_CHANGE(key)], 1);
 }
 
@@ -190,6 +198,8 @@ int BPF_PROG(owner_state, struct sock *sk, int old, int new)
 		}
 		return 0;
 	}
+	if (old == BPF_TCP_SYN_RECV && new == BPF_TCP_ESTABLISHED && wire_socket_of(sk, &key))
+		owner_forget(&key); /* of a connection that had the same names */
 	user = bpf_sk_storage_get(&users, sk, 0, 0);
 	if (user && user->who.pid && !user->put && wire_socket_of(sk, &key)) {
 		owner_put(&key, &user->who, BPF_ANY);

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "host/local_address.h"
 
@@ -122,25 +123,32 @@ void wire_owners_free(struct wire_owners *w)
 	free(w);
 }
 
+/* *key: under which it was found. */
+static bool find(const struct wire_owners *w, const struct wire_socket *socket,
+		 struct wire_socket *key, struct owner *out)
+{
+	struct addr local;
+
+	*key = *socket;
+	if (!bpf_map_lookup_elem(w->map, key, out))
+		return true;
+	memset(key->remote, 0, sizeof(key->remote));
+	key->remote_port = 0;
+	if (!bpf_map_lookup_elem(w->map, key, out))
+		return true;
+	memcpy(&local, key->local, sizeof(local));
+	memset(key->local, 0, sizeof(key->local));
+	return wire_owners_local(w, &local) && !bpf_map_lookup_elem(w->map, key, out);
+}
+
 bool wire_owners_find(const struct wire_owners *w, const struct wire_socket *socket,
 		      struct owner *out, bool *exact)
 {
-	struct wire_socket key = *socket;
-	struct addr local;
+	struct wire_socket key;
 
-	memcpy(&local, key.local, sizeof(local));
-	if (!bpf_map_lookup_elem(w->map, &key, out)) {
-		*exact = true;
-		return true;
-	}
-	memset(key.remote, 0, sizeof(key.remote));
-	key.remote_port = 0;
-	if (bpf_map_lookup_elem(w->map, &key, out)) {
-		memset(key.local, 0, sizeof(key.local));
-		if (!wire_owners_local(w, &local) || bpf_map_lookup_elem(w->map, &key, out))
-			return false;
-	}
-	*exact = false;
+	if (!find(w, socket, &key, out))
+		return false;
+	*exact = memcmp(&key, socket, sizeof(key)) == 0;
 	return true;
 }
 
@@ -167,23 +175,49 @@ static void look(struct wire_owners *w, const struct addr *local)
 		(void)wire_owners_refresh(w);
 }
 
-static void seek(struct wire_owners *w, const struct wire_socket *socket, uint64_t now,
-		 struct owner *out)
+/* Is there a budget for a look at all open files? */
+static bool may_look(struct wire_owners *w, uint64_t now)
 {
-	struct addr local;
-	bool exact;
-
-	if (wire_owners_find(w, socket, out, &exact))
-		return;
 	w->seek_ns += (int64_t)MIN((now - w->sought_ns) / SEEK_SHARE, (uint64_t)SEEK_BURST_NS);
 	w->seek_ns = MIN(w->seek_ns, (int64_t)SEEK_BURST_NS);
 	w->sought_ns = now;
-	if (w->seek_ns <= 0)
+	return w->seek_ns > 0;
+}
+
+static bool is_gone(uint32_t pid)
+{
+	char path[32];
+	struct buf b = BUF_ON(path);
+	struct stat st;
+
+	buf_printf(&b, "/proc/%u", pid);
+	return stat(path, &st) && errno == ENOENT;
+}
+
+/*
+ * A socket of just these names was this process's, though it may have gone since. One that takes
+ * what comes to a port may have a successor that has not read yet; where there is none, it was the
+ * one that has gone.
+ */
+static void seek(struct wire_owners *w, const struct wire_socket *socket, uint64_t now,
+		 struct owner *out)
+{
+	struct wire_socket key;
+	struct addr local;
+	bool found = find(w, socket, &key, out);
+
+	if (found && (!memcmp(&key, socket, sizeof(key)) || !is_gone(out->pid)))
 		return;
+	if (!may_look(w, now))
+		return;
+	if (found)
+		(void)bpf_map_delete_elem(w->map, &key);
 	memcpy(&local, socket->local, sizeof(local));
 	look(w, &local);
 	w->seek_ns -= (int64_t)(clock_mono_ns() - now);
-	(void)wire_owners_find(w, socket, out, &exact);
+	if (found)
+		(void)bpf_map_update_elem(w->map, &key, out, BPF_NOEXIST);
+	(void)find(w, socket, &key, out);
 }
 
 bool wire_owners_seek(struct wire_owners *w, const struct wire_socket *socket, struct owner *out)

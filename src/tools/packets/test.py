@@ -527,9 +527,10 @@ def test_a_new_owner_of_old_names():
                     wait_for(lambda: p.p.poll() is not None, 10, "the client's end")
                 for tap in (t, far):
                     wait_for(lambda: select_rows(tap.rows[before[tap is far]:], flags="R."), 10, "the reset")
-                of_client = select_rows(t.rows[before[0]:], protocol="TCP")
-                equal({r["pid"] for r in of_client}, {p.pid}, "client")
-                equal({r["pid"] for r in select_rows(far.rows[before[1]:], protocol="TCP")}, {peer.pid}, "server")
+                for tap, start, pid in ((t, before[0], p.pid), (far, before[1], peer.pid)):
+                    rows = select_rows(tap.rows[start:], protocol="TCP")
+                    connected = [i for i, r in enumerate(rows) if r["payload"]][0]
+                    equal({r["pid"] for r in rows[connected:]}, {pid}, "whose the connection is")
                 equal(one(far.rows[before[1]:], protocol="UDP")["pid"], receiver.pid, "receiver")
 
 
