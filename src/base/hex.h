@@ -5,8 +5,8 @@
 
 #include "base/buf.h"
 
-/* Bytes of output for n bytes of input. */
-#define HEX_DUMP_SIZE(n) (((size_t)(n) + 15) / 16 * 68)
+/* Bytes of output for n bytes of input, at most; n is below 1 MiB. */
+#define HEX_DUMP_SIZE(n) (((size_t)(n) + 15) / 16 * 69)
 
 /* A line for each 16 bytes: a tab, the offset, the bytes in pairs, and as characters where these
  * are printable ASCII, else a dot. Safe for a terminal. */

@@ -15,10 +15,10 @@ from lib import Netns, Proc, equal, run, sysctl, veth, wait_for
 class Tcpdump(Proc):
     """tcpdump on an interface, writing to a file; packets() after the block has ended."""
 
-    def __init__(self, interface, ns=None, expression=None):
+    def __init__(self, interface, ns=None, expression=None, size=128):
         self.file = tempfile.NamedTemporaryFile(prefix="tapline-pcap-")
         self.err = tempfile.TemporaryFile()
-        super().__init__("tcpdump", "-i", interface, "--immediate-mode", "-U", "-s", "128", "-B", "65536", "-Z", "root", "-n", "-w",
+        super().__init__("tcpdump", "-i", interface, "--immediate-mode", "-U", "-s", size, "-B", "65536", "-Z", "root", "-n", "-w",
                          self.file.name, *([expression] if expression else []), ns=ns, stderr=self.err)
         wait_for(lambda: b"listening on" in self.said(), 10, "tcpdump to listen")
 

@@ -47,11 +47,24 @@ static void test_every_byte(void **state UNUSED)
 		bytes[i] = (uint8_t)i;
 	hex_dump(&b, bytes, sizeof(bytes));
 	assert_false(b.over);
-	assert_int_equal(b.len, sizeof(text));
+	assert_int_equal(b.len, 16 * 68);
 	for (size_t i = 0; i < b.len; i++)
 		assert_true(text[i] == '\t' || text[i] == '\n' ||
 			    (text[i] >= ' ' && text[i] < 0x7f));
 	assert_memory_equal(text + 15 * 68, "\t0x00f0:  f0f1 f2f3", 19);
+}
+
+static void test_long(void **state UNUSED)
+{
+	static uint8_t bytes[0x10010];
+	static char text[HEX_DUMP_SIZE(sizeof(bytes))];
+	struct buf b = BUF_ON(text);
+
+	hex_dump(&b, bytes, sizeof(bytes));
+	assert_false(b.over);
+	assert_memory_equal(text + 0xfff * 68, "\t0xfff0:  0000 0000", 19);
+	assert_memory_equal(text + 0x1000 * 68, "\t0x10000:  0000 0000", 20);
+	assert_memory_equal(text + b.len - 19, "  ................\n", 19);
 }
 
 int main(void)
@@ -59,6 +72,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_every_byte),
+		cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,96 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* packets: a line for each packet with payload on interfaces.
+/* packets: a line for each packet with payload on interfaces, or in a capture file.
  * It sees what passes by, forwarded traffic too, where `requests` sees the sockets of this host. */
 #include "base/hex.h"
-#include "packets.skel.h"
 #include "tools/packets/state.h"
 
-/* linux/if_packet.h, PACKET_HOST and so on. */
-static uint8_t frame_type_of(uint8_t kernel)
-{
-	static const uint8_t types[] = {FRAME_TYPE_HOST, FRAME_TYPE_BROADCAST, FRAME_TYPE_MULTICAST,
-					FRAME_TYPE_OTHERHOST, FRAME_TYPE_OUTGOING};
+#define NEEDS (NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_NET_RAW)
 
-	return kernel < ARRAY_SIZE(types) ? types[kernel] : FRAME_TYPE_UNKNOWN;
-}
-
-/* Whose the local end of a packet is. False: nobody's that is known. */
-static bool find_owner(struct packets *k, const struct packet *p, bool outgoing, struct owner *out)
-{
-	struct wire_socket socket = {
-		.local_port = outgoing ? p->source_port : p->destination_port,
-		.remote_port = outgoing ? p->destination_port : p->source_port,
-		.protocol = p->protocol,
-	};
-
-	if (!k->owners || !(p->flags & PACKET_PORTS))
-		return false;
-	memcpy(socket.local, outgoing ? p->source : p->destination, sizeof(socket.local));
-	memcpy(socket.remote, outgoing ? p->destination : p->source, sizeof(socket.remote));
-	return wire_owners_seek(k->owners, &socket, out);
-}
-
-static int on_packet(struct session *s, const struct record *rec)
-{
-	const struct packets_record *r = (const struct packets_record *)rec;
-	struct packets *k = session_state(s);
-	struct packets_seen seen = {
-		.time = session_wall(s, r->now_ns),
-		.interface = text_of(wire_names_of(k->names, r->ifindex, r->now_ns)->name),
-		.type = frame_type_of(r->type),
-		.packet = &r->packet,
-		.payload = (const uint8_t *)(r + 1),
-		.captured = MIN(r->captured, rec->size - (uint32_t)sizeof(*r)),
-	};
-	bool outgoing = seen.type == FRAME_TYPE_OUTGOING;
-	struct owner owner;
-
-	seen.direction = outgoing ? FRAME_DIRECTION_OUT : FRAME_DIRECTION_IN;
-	if (find_owner(k, &r->packet, outgoing, &owner))
-		seen.owner = &owner;
-	return packets_show(k, &seen);
-}
-
-static const struct record_handler records[] = {{sizeof(struct packets_record), on_packet}};
-
-/* ---- the run ---- */
-
-static int set_up(struct packets *k, const struct wire_tap *tap)
-{
-	struct packets_bpf *b = k->kernel;
-
-	b->rodata->filter = *session_filter(k->session);
-	b->rodata->wire_direction = (uint32_t)k->conf->direction;
-	b->rodata->show_all = k->conf->all;
-	b->rodata->only_http = k->conf->http;
-	b->rodata->snap = (uint32_t)k->conf->snap;
-	b->rodata->ssh_shown = wire_asks_for(k->session, tap, SSH_PORT);
-	if (packets_tell_owner(k->columns))
-		return wire_owners_prepare(k->session, b->obj, &b->rodata->network_namespace);
-	wire_owners_disable(b->obj);
-	return 0;
-}
-
-static int load(struct packets *k, const struct wire_tap *tap)
-{
-	int r;
-
-	k->kernel = packets_bpf__open();
-	if (!k->kernel)
-		return session_fail(k->session, -errno, "cannot open the BPF object: %s",
-				    strerror(errno));
-	r = set_up(k, tap);
-	if (r) {
-		packets_bpf__destroy(k->kernel);
-		return r;
-	}
-	r = SESSION_LOAD(k->session, k->kernel, packets_bpf);
-	if (!r)
-		r = session_attach(k->session);
-	if (!r && packets_tell_owner(k->columns))
-		r = wire_owners_open(k->session, k->kernel->obj, &k->owners);
-	return r;
-}
+static const struct record_handler records[] = {
+	{sizeof(struct packets_record), packets_live_record}};
 
 static int open_hex(struct packets *k)
 {
@@ -105,10 +22,32 @@ static int open_hex(struct packets *k)
 	return k->hex.p ? 0 : session_fail(k->session, -ENOMEM, "no memory");
 }
 
+struct wire_tap packets_tap(const struct packets *k)
+{
+	struct wire_tap tap = {
+		.interfaces = &k->conf->interfaces,
+		.direction = k->conf->direction,
+		.dump_filter = k->conf->dump_filter,
+	};
+
+	tap.words = session_operands(k->session, &tap.n_words);
+	return tap;
+}
+
+/* Without -s: enough for a look in a row, all of it in a capture file. */
+static void set_snap(struct packets *k)
+{
+	bool given = k->conf->snap != PACKETS_SNAP_DEFAULT;
+
+	k->shown = given ? (uint32_t)k->conf->snap : PACKETS_SNAP;
+	k->snap = given               ? (uint32_t)k->conf->snap
+		  : k->conf->out.path ? PACKETS_SNAP_MAX
+				      : PACKETS_SNAP;
+}
+
 static int packets_open(struct session *s, void *conf)
 {
 	struct packets *k = calloc(1, sizeof(*k));
-	struct wire_tap tap = {0};
 	int r;
 
 	if (!k)
@@ -117,24 +56,37 @@ static int packets_open(struct session *s, void *conf)
 	k->session = s;
 	k->conf = conf;
 	k->columns = session_columns(s);
-	tap.interfaces = &k->conf->interfaces;
-	tap.direction = k->conf->direction;
-	tap.words = session_operands(s, &tap.n_words);
-	tap.dump_filter = k->conf->dump_filter;
-	r = wire_refuse_owner(s, "pid==N");
+	set_snap(k);
+	r = open_hex(k);
+	if (!r && k->conf->file)
+		r = packets_file_open(k);
 	if (!r)
-		r = open_hex(k);
-	if (!r)
-		r = wire_names_open(s, &k->names);
-	if (!r)
-		r = load(k, &tap);
-	return r ? r : wire_watch(s, &tap, bpf_program__fd(k->kernel->progs.packets_filter));
+		r = packets_write_open(k);
+	return r || k->conf->file ? r : packets_live_open(k);
+}
+
+/* Packets of interfaces come by the ring. */
+static int packets_tick(struct session *s, uint64_t now_ns)
+{
+	struct packets *k = session_state(s);
+
+	(void)now_ns;
+	return k->file ? packets_file_tick(k) : 0;
+}
+
+static int packets_finish(struct session *s)
+{
+	return packets_write_finish(session_state(s));
 }
 
 static void packets_ledger(struct session *s, struct buf *out)
 {
-	ledger_line(out, "fragments", session_counter(s, COUNT_FRAGMENTS),
-		    "IP fragments left out: they have no ports (--all shows them)");
+	const struct packets *k = session_state(s);
+
+	if (k->file)
+		packets_file_ledger(k, out);
+	else
+		packets_live_ledger(k, out);
 }
 
 static void packets_close(struct session *s)
@@ -143,10 +95,16 @@ static void packets_close(struct session *s)
 
 	if (!k)
 		return;
-	wire_owners_free(k->owners);
-	wire_names_free(k->names);
+	packets_live_close(k);
+	packets_file_close(k);
+	packets_write_close(k);
 	free(k->hex.p);
 	free(k);
+}
+
+static unsigned needs_for(const void *conf)
+{
+	return ((const struct packets_conf *)conf)->file ? 0 : NEEDS;
 }
 
 static const struct opt opts[] = {
@@ -157,17 +115,22 @@ static const struct opt opts[] = {
 	{0, "http", NULL, OPT_FLAG, 0, offsetof(struct packets_conf, http),
 	 .help = "only payload that begins with an HTTP method or HTTP/"},
 	{'s', "snap", "BYTES", OPT_UINT, 0, offsetof(struct packets_conf, snap),
-	 .max = PACKETS_SNAP_MAX, .help = "copy so many bytes of each payload (else 128)"},
+	 .max = PACKETS_SNAP_MAX,
+	 .help = "copy so many bytes of each payload (else 128), or with -w of each packet (else "
+		 "all)"},
 	{'X', "hex", NULL, OPT_FLAG, 0, offsetof(struct packets_conf, hex),
 	 .help = "below each row, the bytes that were copied, in hexadecimal and as characters"},
 	{0, "direction", NULL, OPT_CHOICE, 0, offsetof(struct packets_conf, direction),
 	 .choices = wire_directions, .help = "only what goes out, or only what comes in"},
+	{'r', "read", "FILE", OPT_TEXT, 0, offsetof(struct packets_conf, file),
+	 .help = "show the packets of a capture file (pcap or pcapng; -: standard input)"},
+	CAPTURE_OUT_OPTS(offsetof(struct packets_conf, out)),
 	{0, "dump-filter", NULL, OPT_FLAG, 0, offsetof(struct packets_conf, dump_filter),
 	 .help = "print the programs that the filter becomes, and end"},
 	{0},
 };
 
-static const struct packets_conf conf_default = {.snap = PACKETS_SNAP};
+static const struct packets_conf conf_default = {.snap = PACKETS_SNAP_DEFAULT};
 
 const struct tool tool_packets = {
 	.manual =
@@ -195,7 +158,11 @@ const struct tool tool_packets = {
 				"feed itself; --port 22, or a filter that names the port, shows "
 				"it.\n\n"
 				"FILTER is an expression of pcap-filter(7), as for tcpdump. It is "
-				"decided in the kernel, before a byte is copied.",
+				"decided in the kernel, before a byte is copied.\n\n"
+				"With -w the packets are written to a capture file instead, whole, "
+				"with their process as a comment; with -r they are read from one, "
+				"without privileges. Both take the options that choose packets, "
+				"--where among them.",
 			.opts = opts,
 			.schema = &packets_schema,
 			.examples =
@@ -211,36 +178,50 @@ const struct tool tool_packets = {
 					 "whole DNS messages, in hexadecimal"},
 					{"tapline packets --net 10.0.0.0/8 --where 'comm==curl'",
 					 "a network's packets, of one program"},
+					{"tapline packets --all -w all.pcapng -C 100 -W 10",
+					 "everything, for Wireshark, in ten files of 100 MB"},
+					{"tapline packets -r all.pcapng.3 -X tcp port 80",
+					 "what is in one of them"},
 					{NULL, NULL},
 				},
 			.overhead =
 				"One program runs for each packet. Measured by the kernel "
 				"(kernel.bpf_stats_enabled) with UDP on loopback, two cores, over "
-				"a filter that does nothing: about 430 ns for a packet that is "
-				"shown, 190 ns for one that --port leaves out, 100 ns for one that "
+				"a filter that does nothing: about 380 ns for a packet that is "
+				"shown, 90 ns for one that --port leaves out, 100 ns for one that "
 				"a FILTER does. Unless --fields leaves out pid, comm and owner, "
 				"also hooks on sends and reads of sockets (150 ns each), and a "
 				"look at all open files where an owner is missing, for at most "
 				"1/64 of the time. Up to 128 bytes of each payload shown are "
-				"copied, or as -s says.",
+				"copied, or as -s says; with -w all of each packet, through a ring "
+				"of 8 MiB.",
 			.limits =
 				"A packet does not tell its process: it is looked up by addresses "
 				"and ports when the row is made, up to 10 ms later. So --pid, "
 				"--comm and --container are refused, and --where 'pid==N' chooses "
 				"rows. Until the process that accepted a connection has read or "
 				"sent, it counts for the one that listens.\n\n"
+				"A capture file does not say whose packets are, nor need it say "
+				"which way they went and by which interface: then these are null. "
+				"A packet of loopback that was captured both ways is there twice. "
+				"Of links that are neither Ethernet nor bare IP, -w writes the IP "
+				"packets.\n\n"
 				"Payload is shown as it is: passwords and tokens in it are not "
 				"masked. What is inside a tunnel is not looked at, nor what is "
 				"behind more than two VLAN tags or eight IPv6 extension headers. "
 				"What an XDP program drops or redirects, and what a program sends "
 				"past the queues (PACKET_QDISC_BYPASS), does not come here.",
 		},
-	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_NET_RAW,
+	.needs = NEEDS,
+	.needs_for = needs_for,
 	.conf_size = sizeof(struct packets_conf),
 	.conf_default = &conf_default,
 	.open = packets_open,
 	.records = records,
 	.n_records = ARRAY_SIZE(records),
+	.tick = packets_tick,
+	.tick_ms = 1000,
+	.finish = packets_finish,
 	.ledger = packets_ledger,
 	.close = packets_close,
 };

@@ -205,20 +205,21 @@ int packets_show(struct packets *k, const struct packets_seen *seen)
 {
 	struct packets_row row = {
 		.row.known = BIT(TIME),
-		.time = seen->time,
-		.interface = seen->interface,
-		.direction = seen->direction,
-		.type = seen->type,
+		.time = seen->frame.time_ns,
+		.interface = seen->frame.name,
+		.direction = seen->frame.direction,
+		.type = seen->frame.type,
 	};
 	char ends_text[2 * ADDR_TEXT_MAX + sizeof("[]:65535 > []:65535")];
 	char owner_text[COMM_LEN + sizeof("[4294967295]")];
 	struct buf ends = BUF_ON(ends_text), owner = BUF_ON(owner_text);
+	int r = 0;
 
-	if (seen->interface.len)
+	if (seen->frame.name.len)
 		row.row.known |= BIT(INTERFACE);
-	if (seen->direction)
+	if (seen->frame.direction)
 		row.row.known |= BIT(DIRECTION);
-	if (seen->type)
+	if (seen->frame.type)
 		row.row.known |= BIT(PKT_TYPE);
 	set_addresses(seen->packet, &row);
 	set_protocol(seen->packet, &row);
@@ -231,5 +232,7 @@ int packets_show(struct packets *k, const struct packets_seen *seen)
 		hex_dump(&k->hex, row.payload.p, row.payload.len);
 		row.row.below = buf_text(&k->hex);
 	}
-	return session_row(k->session, &row.row);
+	if (k->writing && session_where(k->session, &row.row))
+		r = packets_write_frame(k, seen);
+	return r ? r : session_row(k->session, &row.row);
 }

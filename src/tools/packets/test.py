@@ -704,7 +704,7 @@ def refused(*args):
 def test_what_cannot_be_is_said_in_a_sentence():
     for want, word, args in ((2, "--where 'pid==N'", ("-p", "1")), (2, "--where", ("--comm", "curl")),
                              (2, "-X prints", ("-X", "--json")), (2, "-X prints", ("-X", "-o", "csv")),
-                             (2, "-s: '65536' is out of range", ("-s", "65536")),
+                             (2, "-s: '262145' is out of range", ("-s", "262145")),
                              (2, "--dump-filter wants a filter", ("--dump-filter",)),
                              (1, "there is no interface 'no-such-if'; this network namespace has", ("-i", "no-such-if")),
                              (1, "there is no interface", ("-i", "x" * 2000))):
