@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "abi/types.h"
+#include "known_bytes.h"
 
 #define BYTES_OF_SKB
 
@@ -136,23 +137,16 @@ static struct {
 	} mark[ENV_TABLE];
 	u8 *packet; /* below 4 GiB, as __sk_buff has 32 bits for its address */
 	const struct env_segment *segment;
-	struct {
-		const char *p;
-		u32 n, first; /* it repeats from this sequence number on */
-	} text[2];            /* of responses, of requests: for env_byte(), if not empty */
+	struct known_text text[2]; /* of responses, of requests */
 	/* Takes each record; it may be gone afterwards. */
 	void (*record)(const struct record *r);
 	u64 reserved; /* size of the last record's room */
 } env;
 
-/* The payload where none is given: what stands at a sequence number is known, so heads can be
- * checked. */
+/* The payload where none is given. */
 static inline u8 env_byte(bool request, u32 seq)
 {
-	if (env.text[request].n)
-		return (u8)env.text[request]
-			.p[(seq - env.text[request].first) % env.text[request].n];
-	return (u8)((seq * 131) ^ (seq >> 8) ^ (request ? 0x80 : 0));
+	return known_byte(&env.text[request], request, seq);
 }
 
 /* ---- helpers ---- */
