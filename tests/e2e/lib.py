@@ -6,6 +6,7 @@ A test is a function test_*() in tests/e2e/test_*.py or src/tools/NAME/test*.py.
 what the peer counted (nginx's log, wrk's report), never what tapline says of itself.
 """
 
+import collections
 import contextlib
 import ctypes
 import itertools
@@ -69,6 +70,18 @@ def wait_for(condition, seconds, what):
 
 def equal(got, want, what=""):
     assert got == want, f"{what}: got {got!r}, want {want!r}"
+
+
+def difference(got, want):
+    """What is too much in one list and missing in it, by the other: how much, and a few of each."""
+    got, want = collections.Counter(got), collections.Counter(want)
+    more, less = got - want, want - got
+    return sum(more.values()), sum(less.values()), list(more)[:3], list(less)[:3]
+
+
+def same(got, want, what=""):
+    """The two lists hold the same, in any order."""
+    equal(difference(got, want), (0, 0, [], []), f"{what}: too many, missing, which")
 
 
 def at_most(got, limit, what=""):
@@ -280,14 +293,14 @@ class Tapline:
     """
 
     def __init__(self, *args, tool="requests", json_rows=True, to_file=False, ns=None, env=None,
-                 before=(), wait=20, binary=TAPLINE):
+                 before=(), wait=20, binary=TAPLINE, **more):
         command = [binary] if binary else []
         if tool:
             command.append(tool)
         if json_rows:
             command += ["-o", "json"]
         self.args = [*before, *command, *[str(a) for a in args]]
-        self.ns, self.env, self.wait, self.to_file = ns, env, wait, to_file
+        self.ns, self.env, self.wait, self.to_file, self.more = ns, env, wait, to_file, more
         self.out = bytearray()
         self.err = bytearray()
         self.parsed, self.parsed_to = [], 0
@@ -298,7 +311,7 @@ class Tapline:
     def __enter__(self):
         self.file = tempfile.TemporaryFile() if self.to_file else None
         self.p, ready = start_tapline(self.args, ns=self.ns, env=self.env,
-                                      stdout=self.file or subprocess.PIPE, stderr=subprocess.PIPE)
+                                      stdout=self.file or subprocess.PIPE, stderr=subprocess.PIPE, **self.more)
         self.threads = [threading.Thread(target=self._read, args=(self.p.stderr, self.err))]
         if not self.to_file:
             self.threads.append(threading.Thread(target=self._read, args=(self.p.stdout, self.out)))

@@ -65,6 +65,11 @@ def tshark(path, *fields, check=True, more=()):
     return [line.split("\x01") for line in done.stdout.splitlines()]
 
 
+def ahead(a, b):
+    """How far sequence number a is behind b; they wrap around."""
+    return (a - b + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
 def nanoseconds(text):
     """Of a time of tshark's."""
     seconds, _, part = text.partition(".")

@@ -8,7 +8,10 @@ import re
 import socket
 import struct
 
+import pcaps
 from lib import Netns, Proc, equal, program, run, temp_dir, wait_for
+from pcaps import capinfos, nanoseconds, save, tshark
+from wire import ethernet
 
 START = 1700000000123456789
 HOST, BROADCAST, MULTICAST, OTHERHOST, OUTGOING = range(1, 6)
@@ -23,13 +26,6 @@ def rows_of(path, verb="read"):
     return [json.loads(line) for line in capture(verb, path).stdout.splitlines()]
 
 
-def tshark(path, *fields, check=True):
-    """One list of fields for each packet; a field that a packet has twice is joined by commas."""
-    words = [word for f in fields for word in ("-e", f)]
-    done = run("tshark", "-n", "-r", path, "-T", "fields", "-E", "separator=\x01", *words, check=check)
-    return [line.split("\x01") for line in done.stdout.splitlines()]
-
-
 def tshark_raw(path):
     """(the packet's bytes as hex, where its IP header begins or None) for each packet."""
     done = run("tshark", "-n", "-r", path, "-T", "json", "-x", "--no-duplicate-keys")
@@ -37,11 +33,6 @@ def tshark_raw(path):
         layers = packet["_source"]["layers"]
         ip = layers.get("ip_raw") or layers.get("ipv6_raw")
         yield layers["frame_raw"][0], ip[1] if ip else None
-
-
-def nanoseconds(text):
-    seconds, _, part = text.partition(".")
-    return int(seconds) * 10**9 + int((part + "0" * 9)[:9])
 
 
 # ---- frames ----
@@ -58,12 +49,6 @@ def ipv6(number):
     udp = struct.pack("!HHHH", 40000, 9, 16, 1) + bytes(8)
     return struct.pack("!IHBB16s16s", 6 << 28 | number, len(udp), 17, 64, socket.inet_pton(socket.AF_INET6, "fd00::1"),
                        socket.inet_pton(socket.AF_INET6, "fd00::2")) + udp
-
-
-def ethernet(payload, *types, to="020000000002"):
-    """An Ethernet frame; every type but the last is a tag's, for the VLANs 5, 6 and so on."""
-    tags = b"".join(struct.pack("!HH", t, 5 + i) for i, t in enumerate(types[:-1]))
-    return bytes.fromhex(to + "020000000001") + tags + struct.pack("!H", types[-1]) + payload
 
 
 def cooked(payload, kind, protocol):
@@ -99,47 +84,17 @@ def time_of(i):
     return START + i * 1234567
 
 
+def packets(frames):
+    """With their times, and lengths on the wire that are not those in the file."""
+    return [(time_of(i), frame, len(frame) + i) for i, frame in enumerate(frames)]
+
+
 def pcap(link, frames, order="<", nano=False):
-    unit = 1 if nano else 1000
-    out = struct.pack(order + "IHHiIII", 0xA1B23C4D if nano else 0xA1B2C3D4, 2, 4, 0, 0, 262144, link)
-    for i, frame in enumerate(frames):
-        seconds, part = divmod(time_of(i), 10**9)
-        out += struct.pack(order + "IIII", seconds, part // unit, len(frame), len(frame) + i) + frame
-    return out
-
-
-def padded(data):
-    return data + bytes(-len(data) % 4)
-
-
-def block(order, kind, body):
-    size = struct.pack(order + "I", 12 + len(body))
-    return struct.pack(order + "I", kind) + size + body + size
-
-
-def options(order, *pairs):
-    return b"".join(struct.pack(order + "HH", code, len(value)) + padded(value) for code, value in pairs)
+    return pcaps.pcap(link, packets(frames), order, nano)
 
 
 def pcapng(link, frames, order="<", resolution=9, offset=0):
-    """One section; times are what they would be without an offset."""
-    per_second = 2 ** (resolution & 127) if resolution & 128 else 10**resolution
-    out = block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
-    out += block(order, 1, struct.pack(order + "HHI", link, 0, 262144) + options(
-        order, (2, b"if0"), (9, bytes([resolution])), (14, struct.pack(order + "q", offset)), (0, b"")))
-    out += block(order, 0x7777, b"not known to anybody")
-    for i, frame in enumerate(frames):
-        units = (time_of(i) - offset * 10**9) * per_second // 10**9
-        head = struct.pack(order + "IIIII", 0, units >> 32, units & 0xFFFFFFFF, len(frame), len(frame) + i)
-        out += block(order, 6, head + padded(frame) + options(order, (1, b"number %d" % i), (0, b"")))
-    return out
-
-
-def save(folder, name, data):
-    path = os.path.join(folder, name)
-    with open(path, "wb") as f:
-        f.write(data)
-    return path
+    return pcaps.pcapng(link, packets(frames), order, resolution, offset)
 
 
 COMPARED = ["frame.time_epoch", "frame.len", "frame.interface_name", "frame.comment", "vlan.id", "sll.pkttype",
@@ -290,10 +245,6 @@ WRITTEN = "".join([
     f"counts 0 5000 7 {START + 3 * 10**9}\n",
     f"counts 1 1 0 {START + 3 * 10**9 + 1}\n",
 ])
-
-
-def capinfos(path, *options):
-    return run("capinfos", *options, path).stdout
 
 
 def test_wireshark_reads_what_is_written():

@@ -11,18 +11,18 @@ from raw import Peer, check, fetch
 N, CONNECTIONS, BIG = 2000, 8, 200_000
 
 
-def paths_of(connection):
+def paths_of(connection, n):
     """Every tenth asks for 200 KB."""
     kinds = ["big"] + ["small"] * 9
-    return [f"/{kinds[i % 10]}/{connection}/{i}" for i in range(N // CONNECTIONS)]
+    return [f"/{kinds[i % 10]}/{connection}/{i}" for i in range(n)]
 
 
-def fetcher_threads(pipe, port, address):
-    """A Peer: all connections at once, each in a thread; bodies stay with it."""
+def fetcher_threads(pipe, port, address, n=N, connections=CONNECTIONS):
+    """A Peer: n calls on so many connections at once, each in a thread; bodies stay with it."""
     pipe.recv()
     facts = []
-    threads = [threading.Thread(target=lambda i=i: facts.extend(fetch(port, paths_of(i), address)))
-               for i in range(CONNECTIONS)]
+    threads = [threading.Thread(target=lambda i=i: facts.extend(fetch(port, paths_of(i, n // connections), address)))
+               for i in range(connections)]
     for t in threads:
         t.start()
     for t in threads:

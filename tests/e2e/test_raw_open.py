@@ -52,7 +52,7 @@ def tcp_counter(ns, name):
     raise AssertionError(f"no counter {name}")
 
 
-def fast_open(pipe, port):
+def fast_open(pipe, port, address=LOCALHOST):
     """A Peer: one request a connection, its bytes in the SYN as soon as there is a cookie."""
     pipe.recv()
     facts = []
@@ -61,7 +61,7 @@ def fast_open(pipe, port):
         request = request_bytes(path)
         s = socket.socket()
         start = time.monotonic()
-        s.sendto(request, socket.MSG_FASTOPEN, (LOCALHOST, port))
+        s.sendto(request, socket.MSG_FASTOPEN, (address, port))
         status, n, _ = Http(s).response()
         us = int((time.monotonic() - start) * 1e6)
         facts.append({"path": path, "status": status, "request_bytes": len(request),

@@ -6,7 +6,7 @@ import threading
 import time
 
 from lib import Nginx, Tapline, alone, at_least, at_most, equal, select_rows, timeout
-from raw import (Http, Peer, connect, drain, listen, path_of, port_of, request_bytes,
+from raw import (LOCALHOST, Http, Peer, connect, drain, listen, path_of, port_of, request_bytes,
                  response_bytes, shows)
 
 # ---- a server that speaks first ----
@@ -30,9 +30,9 @@ MYSQL = [
 ]
 
 
-def speaks_first(pipe, greeting, dialog):
+def speaks_first(pipe, greeting, dialog, address=LOCALHOST):
     """A Peer: serves the dialog on one connection, greeting first."""
-    listener = listen()
+    listener = listen(address)
     pipe.send(port_of(listener))
     s, _ = listener.accept()
     s.sendall(greeting)
@@ -43,10 +43,10 @@ def speaks_first(pipe, greeting, dialog):
     s.close()
 
 
-def listens_first(pipe, port, greeting, dialog, pause_at):
+def listens_first(pipe, port, greeting, dialog, pause_at, address=LOCALHOST):
     """A Peer: the client of speaks_first; before exchange number pause_at it waits to be told."""
     pipe.recv()
-    s = connect(port)
+    s = connect(port, address)
     h = Http(s)
     h.exactly(len(greeting))
     for i, (request, response) in enumerate(dialog):
@@ -188,13 +188,13 @@ def pipeline(s, connection, batches):
     return facts
 
 
-def pipeliner(pipe, port, connections, batches):
+def pipeliner(pipe, port, connections, batches, address=LOCALHOST):
     """A Peer: says {client port: facts}."""
     pipe.recv()
     facts = {}
 
     def run_one(number):
-        s = connect(port)
+        s = connect(port, address)
         client_port = port_of(s)
         facts[client_port] = pipeline(s, number, batches)
 

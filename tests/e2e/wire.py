@@ -75,8 +75,8 @@ SIX = socket.inet_pton(socket.AF_INET6, "2001:db8::1") + socket.inet_pton(socket
 
 
 def ethernet(payload, *types, to="020000000002"):
-    """An Ethernet frame; every type but the last is a VLAN tag's."""
-    tags = b"".join(struct.pack("!HH", t, 5) for t in types[:-1])
+    """An Ethernet frame; every type but the last is a tag's, for the VLANs 5, 6 and so on."""
+    tags = b"".join(struct.pack("!HH", t, 5 + i) for i, t in enumerate(types[:-1]))
     return bytes.fromhex(to + "020000000001") + tags + struct.pack("!H", types[-1]) + payload
 
 
@@ -105,7 +105,8 @@ def udp(port, payload=b"", source=999):
     return struct.pack("!HHHH", source, port, 8 + len(payload), 0) + payload
 
 
-SENDER = """import socket, sys
+SENDER = """import os, socket, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # frames sent from several CPUs overtake each other
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 s.bind((sys.argv[1], 0))
 frames = [bytes.fromhex(line) for line in sys.stdin]
