@@ -198,9 +198,10 @@ int BPF_PROG(owner_state, struct sock *sk, int old, int new)
 		}
 		return 0;
 	}
-	if (old == BPF_TCP_SYN_RECV && new == BPF_TCP_ESTABLISHED && wire_socket_of(sk, &key))
-		owner_forget(&key); /* of a connection that had the same names */
 	user = bpf_sk_storage_get(&users, sk, 0, 0);
+	if (!user && old == BPF_TCP_SYN_RECV && wire_socket_of(sk, &key))
+		owner_forget(
+			&key); /* one that is accepted: of a connection that had the same names */
 	if (user && user->who.pid && !user->put && wire_socket_of(sk, &key)) {
 		owner_put(&key, &user->who, BPF_ANY);
 		user->put = bpf_jiffies64();
