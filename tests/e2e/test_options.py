@@ -205,7 +205,7 @@ def check_filter(match, other, rows_of_match=1):
             equal(no.stop(), [], "rows of load that does not match")
         equal(no.ledger("records"), 0, f"records in the ring with {o}")
         at_least(yes.ledger("records"), 50, f"records in the ring with {m}")
-        equal(sum(r["path"].startswith(f"/kept-out-{nginx.port}-") for r in rows), 50 * rows_of_match, f"rows with {m}")
+        equal(sum((r["path"] or "").startswith(f"/kept-out-{nginx.port}-") for r in rows), 50 * rows_of_match, f"rows with {m}")
 
 
 def test_port_filter():
