@@ -120,23 +120,30 @@ ALWAYS_INLINE void packet_set_ports(struct packet *p, const u8 *header)
 	p->flags |= PACKET_PORTS;
 }
 
-/* RFC 9293 3.1. */
-ALWAYS_INLINE void packet_tcp(packet_bytes *b, struct packet *p)
-{
-	u8 h[20];
-	u32 length;
+#define PACKET_IPV4 20 /* bytes of a header without options */
+#define PACKET_TCP  20
 
-	if (!packet_read(b, p, p->transport, h, sizeof(h)))
-		return;
+/* RFC 9293 3.1. */
+ALWAYS_INLINE void packet_set_tcp(struct packet *p, const u8 *h)
+{
+	u32 length = (h[12] >> 4) * 4;
+
 	packet_set_ports(p, h);
 	p->seq = packet_u32(h + 4);
 	p->ack = packet_u32(h + 8);
 	p->tcp_flags = h[13];
-	length = (h[12] >> 4) * 4;
-	if (length < sizeof(h))
+	if (length < PACKET_TCP)
 		p->flags |= PACKET_BAD;
 	else
 		packet_set_payload(p, p->transport + length);
+}
+
+ALWAYS_INLINE void packet_tcp(packet_bytes *b, struct packet *p)
+{
+	u8 h[PACKET_TCP];
+
+	if (packet_read(b, p, p->transport, h, sizeof(h)))
+		packet_set_tcp(p, h);
 }
 
 /* What protocol names, at p->transport. Ports are those of the protocols that have two of 16 bits
@@ -170,10 +177,21 @@ ALWAYS_INLINE void packet_transport(packet_bytes *b, struct packet *p)
 }
 
 /* RFC 791 3.1. */
-ALWAYS_INLINE void packet_ipv4(packet_bytes *b, struct packet *p)
+ALWAYS_INLINE void packet_set_ipv4(struct packet *p, const u8 *h)
 {
 	static const u8 mapped[4] = {0, 0, 0xff, 0xff};
-	u8 h[20];
+
+	p->version = 4;
+	p->protocol = h[9];
+	__builtin_memcpy((u8 *)p->source + 8, mapped, 4);
+	__builtin_memcpy((u8 *)p->source + 12, h + 12, 4);
+	__builtin_memcpy((u8 *)p->destination + 8, mapped, 4);
+	__builtin_memcpy((u8 *)p->destination + 12, h + 16, 4);
+}
+
+ALWAYS_INLINE void packet_ipv4(packet_bytes *b, struct packet *p)
+{
+	u8 h[PACKET_IPV4];
 	u32 header, length, fragment;
 
 	if (!packet_read(b, p, p->network, h, sizeof(h)))
@@ -182,12 +200,7 @@ ALWAYS_INLINE void packet_ipv4(packet_bytes *b, struct packet *p)
 		p->flags |= PACKET_BAD;
 		return;
 	}
-	p->version = 4;
-	p->protocol = h[9];
-	__builtin_memcpy((u8 *)p->source + 8, mapped, 4);
-	__builtin_memcpy((u8 *)p->source + 12, h + 12, 4);
-	__builtin_memcpy((u8 *)p->destination + 8, mapped, 4);
-	__builtin_memcpy((u8 *)p->destination + 12, h + 16, 4);
+	packet_set_ipv4(p, h);
 	header = (h[0] & 15) * 4;
 	length = packet_u16(h + 2);
 	fragment = packet_u16(h + 6);
@@ -274,6 +287,14 @@ ALWAYS_INLINE void packet_ipv6(packet_bytes *b, struct packet *p)
 		packet_transport(b, p);
 }
 
+ALWAYS_INLINE void packet_begin(const packet_bytes *b, u32 at, u32 type, struct packet *p)
+{
+	__builtin_memset(p, 0, sizeof(*p));
+	p->network = at;
+	p->type = (u16)type;
+	p->end = packet_length(b);
+}
+
 /*
  * Walks from the header that type (host order) names, at offset at, and fills *p anew. A packet
  * inside a tunnel is walked by another call. Always 0; the BPF verifier wants a return value, and a
@@ -283,10 +304,7 @@ PACKET_FUNCTION int packet_walk(packet_bytes *b, u32 at, u32 type, struct packet
 {
 	if (!p)
 		return 0;
-	__builtin_memset(p, 0, sizeof(*p));
-	p->network = at;
-	p->type = (u16)type;
-	p->end = packet_length(b);
+	packet_begin(b, at, type, p);
 	if (type == TYPE_IPV4)
 		packet_ipv4(b, p);
 	else if (type == TYPE_IPV6)
@@ -422,6 +440,24 @@ ALWAYS_INLINE void packet_inside(packet_bytes *b, struct packet *p, struct tunne
 		packet_vxlan(b, p, tunnel);
 		break;
 	}
+}
+
+/* Fills *p as packet_walk_ethernet at 0 would, by one load: nearly every TCP packet of IPv4 is
+ * whole, without tags and options of IP. False: it takes a walk to know. */
+ALWAYS_INLINE bool packet_quick_tcp(packet_bytes *b, struct packet *p)
+{
+	u8 h[2 + PACKET_IPV4 + PACKET_TCP], *ip = h + 2; /* from the EtherType on */
+
+	if (!packet_load(b, PACKET_ETHERNET - 2, h, sizeof(h)) || packet_u16(h) != TYPE_IPV4 ||
+	    ip[0] != (4 << 4 | PACKET_IPV4 / 4) || ip[9] != PROTO_TCP ||
+	    packet_u16(ip + 2) < PACKET_IPV4 + PACKET_TCP || packet_u16(ip + 6) & 0x3fff)
+		return false;
+	packet_begin(b, PACKET_ETHERNET, TYPE_IPV4, p);
+	packet_set_ipv4(p, ip);
+	packet_set_end(p, PACKET_ETHERNET, packet_u16(ip + 2));
+	p->transport = PACKET_ETHERNET + PACKET_IPV4;
+	packet_set_tcp(p, ip + PACKET_IPV4);
+	return true;
 }
 
 /* The protocol that packet_walk_ethernet would find, by one load: nearly every packet is IP without

@@ -53,6 +53,8 @@ static void walk_all(const uint8_t *data, u32 captured, u32 length, struct packe
 	packet_walk_ethernet(&b, 0, ethernet);
 	check(ethernet, length);
 	look_inside(&b, ethernet);
+	if (packet_quick_tcp(&b, &p))
+		assert(!memcmp(&p, ethernet, sizeof(p)));
 	if (packet_quick_protocol(&b, &quick) && captured >= 54)
 		assert(ethernet->version && ethernet->protocol == quick);
 	for (unsigned i = 0; i < 2; i++) {

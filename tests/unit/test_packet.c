@@ -14,16 +14,19 @@
 
 #include "packet_frames.h"
 
-/* Walked from a copy of exactly its size, so that a sanitizer sees a read past it. */
+/* Walked from a copy of exactly its size, so that a sanitizer sees a read past it. The quick way
+ * says of every frame of these tests the same, or nothing. */
 static struct packet walked(const struct frame *f, uint32_t captured)
 {
 	uint8_t *copy = malloc(captured + 1);
 	packet_bytes b = {copy, captured, f->n};
-	struct packet p;
+	struct packet p, quick;
 
 	assert_non_null(copy);
 	memcpy(copy, f->p, captured);
 	packet_walk_ethernet(&b, 0, &p);
+	if (packet_quick_tcp(&b, &quick))
+		assert_memory_equal(&quick, &p, sizeof(p));
 	free(copy);
 	return p;
 }
@@ -382,6 +385,37 @@ static void test_the_quick_way_says_the_same_or_nothing(void **state)
 	assert_false(packet_quick_protocol(&b, &protocol));
 }
 
+static bool quick_tcp(const struct frame *f, uint32_t n)
+{
+	packet_bytes b = {f->p, n, n};
+	struct packet p;
+
+	return packet_quick_tcp(&b, &p);
+}
+
+static void test_the_quick_way_is_for_plain_tcp(void **state)
+{
+	struct frame plain = ethernet(0x0800), udp = ethernet(0x0800), options = ethernet(0x0800);
+	struct frame fragment = ethernet(0x0800), empty = ethernet(0x0800), six = ethernet(0x86dd);
+
+	(void)state;
+	ipv4(&plain, 6, 5, 40, 0);
+	tcp(&plain, 5);
+	assert_true(quick_tcp(&plain, plain.n));
+	assert_false(quick_tcp(&plain, plain.n - 1));
+	ipv4(&udp, 17, 5, 40, 0);
+	ipv4(&options, 6, 6, 44, 0);
+	ipv4(&fragment, 6, 5, 40, 0x2000);
+	ipv4(&empty, 6, 5, 0, 0);
+	ipv6(&six, 6, 20);
+	for (unsigned i = 0; i < 5; i++) {
+		struct frame *f = (struct frame *[]){&udp, &options, &fragment, &empty, &six}[i];
+
+		tcp(f, 5);
+		assert_false(quick_tcp(f, f->n));
+	}
+}
+
 static void test_a_packet_inside_another_is_walked_by_another_call(void **state)
 {
 	struct frame f = ethernet(0x0800);
@@ -421,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_cut_headers_are_told_from_missing_ones),
 		cmocka_unit_test(test_versions_and_header_lengths_that_lie),
 		cmocka_unit_test(test_the_quick_way_says_the_same_or_nothing),
+		cmocka_unit_test(test_the_quick_way_is_for_plain_tcp),
 		cmocka_unit_test(test_a_packet_inside_another_is_walked_by_another_call),
 	};
 

@@ -79,21 +79,14 @@ ALWAYS_INLINE u32 flow_mark_of(const struct flow *f)
 	return mark ? *mark : 0;
 }
 
-/* Not static: verified once. */
-__noinline int wire_record(struct flow *f, const struct ended *e, u64 now)
-{
-	struct exchange *x = f && e ? exchange_reserve(e, &f->heads) : NULL;
-
-	if (!x)
-		return 0;
-	flow_tell(f, x, now);
-	ring_submit(&x->r);
-	return 0;
-}
-
 ALWAYS_INLINE void flow_emit(struct flow *f, const struct ended *e, u64 now)
 {
-	wire_record(f, e, now);
+	struct exchange *x = exchange_reserve(e, &f->heads);
+
+	if (!x)
+		return;
+	flow_tell(f, x, now);
+	ring_submit(&x->r);
 }
 
 ALWAYS_INLINE void flow_payload(packet_bytes *b, struct flow *f, struct payload *about, u32 from,
@@ -142,16 +135,14 @@ static __noinline void wire_syn(const struct flow_key *key, const struct flow_se
 	bpf_map_update_elem(&edges, key, &e, BPF_ANY);
 }
 
-/* The flow of a segment with payload, made if there is none; NULL: it has none. *made: this CPU is
+/* The flow of a segment with payload, where there was none; NULL: it has none. *made: this CPU is
  * inside. */
-static __noinline struct flow *wire_flow(struct __sk_buff *skb, const struct flow_key *key,
+static __noinline struct flow *wire_make(struct __sk_buff *skb, const struct flow_key *key,
 					 const struct flow_segment *v, bool *made)
 {
-	struct flow *f = bpf_map_lookup_elem(&flows, key);
 	struct flow_edge *known, e;
+	struct flow *f;
 
-	if (f || !v->s.len)
-		return f;
 	known = bpf_map_lookup_elem(&edges, key);
 	if (known) {
 		e = *known;
@@ -218,7 +209,9 @@ ALWAYS_INLINE void wire_segment(struct __sk_buff *skb, const struct flow_key *ke
 	bool made = false, over = false;
 	struct flow *f;
 
-	f = wire_flow(skb, key, v, &made);
+	f = bpf_map_lookup_elem(&flows, key);
+	if (!f && v->s.len)
+		f = wire_make(skb, key, v, &made);
 	if (!f)
 		return;
 	if (!made && !flow_enter(f)) {
@@ -257,10 +250,10 @@ int wire_filter(struct __sk_buff *skb)
 
 	if (!wire_passes(skb))
 		return 0;
-	if (wire_is_ethernet(skb))
-		packet_walk_frame(skb, 0, &p);
-	else
+	if (!wire_is_ethernet(skb))
 		wire_walk(skb, false, &p);
+	else if (!packet_quick_tcp(skb, &p))
+		packet_walk_frame(skb, 0, &p);
 	packet_inside(skb, &p, &tunnel);
 	if (!wire_follows(&p) ||
 	    (!p.payload_length && !(p.tcp_flags & (FLOW_SYN | FLOW_FIN | FLOW_RST))))
