@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""requests -i on a bad network and under a flood.
+"""requests -i on a bad network, under a flood and with more connections than there is room for.
 Rows stay right and single, and what was given up is in the ledger."""
 
 import contextlib
 import struct
 
-from frames import IPV4, SYN, Ends, ethernet, ipv4
-from lib import Nginx, alone, at_least, equal, run, timeout
+from frames import IPV4, SYN, Ends, Talk, compare, ethernet, four, ipv4
+from lib import HTTP, Nginx, alone, at_least, equal, run, select_rows, timeout
 from raw import Http, Peer, check, connect, request_bytes
 from test_raw_network import BIG, disturb, fetcher_threads, slow_class
-from router import as_logged, forwarded, nothing_lost, through_router, wire
-from wire import send_frames
+from router import all_whole, as_logged, forwarded, nothing_lost, through_router, wire
+from wire import send_frames, silent_hosts
 
 N = 1200  # calls on a bad network
+FLOWS = 16384  # connections that there is room for
 SERVER = "10.213.9.2"
 
 
@@ -109,3 +110,47 @@ def asks_now_and_then(pipe, port):
         status = h.response()[0]
         pipe.send(said or status)
         path, said = pipe.recv(), None
+
+
+# ---- more connections than there is room for ----
+
+
+def many(first, n, path, opened):
+    """n conversations that stay open, each with a call; and the facts of those calls."""
+    frames, facts = [], []
+    for i in range(first, first + n):
+        talk = Talk(Ends(1024 + i % 60000, host=1 + i // 60000), first=(i * 1000, i * 77777 & 0xFFFFFFFF))
+        if opened:
+            talk.open()
+            talk.call("/first", body=b"f")
+        else:  # as if its opening and its first call had been sent before
+            before = Talk(talk.ends, first=tuple(talk.next)).open().call("/first", body=b"f")
+            talk.next = before.next
+        if path:
+            talk.segments, talk.facts = [], [None]
+            talk.call(path, body=b"s" * 900)
+            facts += talk.facts[1:]
+        frames += [(s.ns, ethernet(four(s), IPV4)) for s in talk.segments]
+    return [f for _, f in frames], [{**f, "client": "192.0.2.1", "server": "198.51.100.2"} for f in facts]
+
+
+@alone
+def test_the_oldest_connections_make_room():
+    """20,000 stay open: the least recently used are given up and counted; the others' calls are right."""
+    n, alive = 20000, 2000
+    with silent_hosts() as (a, b):
+        with wire("v1", ns=b, to_file=True) as tap:
+            frames, _ = many(0, n, None, True)
+            send_frames(a, frames)
+            frames, facts = many(n - alive, alive, "/second", False)
+            send_frames(a, frames)
+            rows = tap.stop(seconds=60)
+        evicted = tap.ledger("evicted_flows")
+        at_least(evicted, n - FLOWS, "flows given up")
+        compare(select_rows(rows, path="/second"), facts)
+        first = select_rows(rows, path="/first")
+        equal(len({row["client_port"] for row in first}), len(first), "rows of a first call, none of them doubled")
+        assert n - evicted <= len(first) <= n, (len(first), evicted)
+        all_whole(first)
+        equal({(row["status"], row["protocol"]) for row in first}, {(200, HTTP)}, "status")
+        equal(len(rows), len(first) + alive, "rows")

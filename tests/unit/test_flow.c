@@ -146,6 +146,14 @@ static void test_half_of_a_handshake(void **state)
 	records("#0 next 0+9 '' '220 ready'");
 	assert_ends(1, 40000, 2, 80);
 	assert_int_equal(last.connect_us, 0);
+
+	begin();
+	play(true, (u32)-1, 0, "", FLOW_SYN);
+	rsp(0, 0, "220 ready");
+	req(0, 9, "EHLO");
+	records("#0 next 0+9 '' '220 ready'");
+	assert_ends(1, 40000, 2, 80);
+	assert_int_equal(last.connect_us, 0);
 }
 
 static void test_sequence_numbers_around_zero(void **state)
@@ -440,7 +448,7 @@ static void test_tunnels_are_networks_of_their_own(void **state)
 	assert_int_equal(env.requests.file->flows, 4);
 }
 
-/* TCP Fast Open: the request is in the SYN. */
+/* TCP Fast Open: the request is in the SYN, an answer may be in the SYN-ACK. */
 static void test_data_on_syn(void **state)
 {
 	(void)state;
@@ -452,6 +460,11 @@ static void test_data_on_syn(void **state)
 	records("#0 next 3+6 'ask' 'answer'");
 	assert_ends(1, 40000, 2, 80);
 
+	begin();
+	play(true, (u32)-1, 0, "ask", FLOW_SYN);
+	play(false, (u32)-1, 3, "answer", FLOW_SYN | FLOW_ACK);
+	req(3, 6, "more");
+	records("#0 next 3+6 'ask' 'answer'");
 	/* The server did not take it: it comes again. */
 	begin();
 	play(true, (u32)-1, 0, "ask", FLOW_SYN);
