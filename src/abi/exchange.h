@@ -115,11 +115,9 @@ struct frame_record {
 	u32 length; /* of the packet, from the first byte that follows; captured of them do */
 	u32 captured;
 	u32 interface; /* its index; 0: at a socket, and the bytes begin at the IP header */
-	u16 tag_type;  /* EtherType of a VLAN tag that was taken out of the packet; 0: none was */
-	u16 tag;
-	u8 ethernet; /* 1: the bytes begin at an Ethernet header; else at the IP header */
-	u8 type;     /* PACKET_HOST and so on of linux/if_packet.h */
-	u8 pad[2];
+	u8 ethernet;   /* 1: the bytes begin at an Ethernet header; else at the IP header */
+	u8 type;       /* PACKET_HOST and so on of linux/if_packet.h */
+	u8 pad[6];
 	char name[16]; /* of the interface */
 };
 ABI_SIZE(struct frame_record, 64);

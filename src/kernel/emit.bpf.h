@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/filter.bpf.h"
+#include "kernel/frame.bpf.h"
 #include "kernel/heads.h"
 
 #include "abi/wire.h"
@@ -151,14 +152,17 @@ ALWAYS_INLINE void payload_emit(struct __sk_buff *skb, struct payload *about, u3
 
 /* ---- packets ---- */
 
-/* The packet's first bytes. about: all of the record but its sizes. Not static: verified once. */
-__noinline int frame_emit(struct __sk_buff *skb, const struct frame_record *about)
+/* The packet's first bytes, from `from` on. about: all of the record but its sizes. Not static:
+ * verified once. */
+__noinline int frame_emit(struct __sk_buff *skb, const struct frame_record *about, u32 from)
 {
-	u32 n = skb->len > FRAME_KEPT_MAX ? FRAME_KEPT_MAX : skb->len;
 	struct frame_record *f;
+	u32 length, n;
 
 	if (!about)
 		return 0;
+	length = frame_length(skb, about->ethernet, from);
+	n = length > FRAME_KEPT_MAX ? FRAME_KEPT_MAX : length;
 	/* What is lost is a packet of a call, and not the call. */
 	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > frames_room) {
 		count(COUNT_LOST_FRAMES, 1);
@@ -171,8 +175,8 @@ __noinline int frame_emit(struct __sk_buff *skb, const struct frame_record *abou
 	f->r.kind = RECORD_FRAME;
 	f->r.pad = 0;
 	f->r.size = sizeof(*f) + FRAME_KEPT_MAX;
-	f->length = skb->len;
-	f->captured = load_bytes(skb, 0, f + 1, n, FRAME_KEPT_MAX) ? n : 0;
+	f->length = length;
+	f->captured = frame_copy(skb, about->ethernet, from, (u8 *)(f + 1), n, FRAME_KEPT_MAX);
 	ring_submit(&f->r);
 	return 0;
 }

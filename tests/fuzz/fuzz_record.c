@@ -211,7 +211,6 @@ static void frame(struct requests *r, uint8_t op)
 	x.f.interface = who >> 4 & 3;
 	x.f.ethernet = who >> 6 & 1;
 	x.f.type = who >> 5;
-	x.f.tag_type = who & 128 ? 0x8100 : 0;
 	x.f.r.size = (uint32_t)sizeof(x.f) + x.f.captured;
 	if (op & 32)
 		x.f.captured = take4();

@@ -36,12 +36,12 @@ ALWAYS_INLINE void fill(struct packets_record *r, struct __sk_buff *skb, const s
 	r->r.pad = 0;
 	r->now_ns = bpf_ktime_get_ns();
 	r->packet = *p;
-	r->length = frame_length(skb, from);
+	r->length = frame_length(skb, ethernet, from);
 	r->from = from;
 	r->ifindex = skb->ifindex;
 	r->type = skb->pkt_type;
 	r->ethernet = ethernet;
-	r->tag = frame_has_tag(skb, from) ? FRAME_TAG : 0;
+	r->tag = frame_has_tag(skb, ethernet) ? FRAME_TAG : 0;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
 }
 
@@ -61,7 +61,7 @@ ALWAYS_INLINE int emit_room(struct __sk_buff *skb, const struct packet *p, bool 
 	if (!room)
 		r->captured = 0;
 	else if (whole)
-		r->captured = frame_copy(skb, from, (u8 *)(r + 1), n, room);
+		r->captured = frame_copy(skb, ethernet, from, (u8 *)(r + 1), n, room);
 	else
 		r->captured = load_bytes(skb, p->payload, r + 1, n, room) ? n : 0;
 	ring_submit(&r->r);
@@ -77,7 +77,7 @@ __noinline int emit(struct __sk_buff *skb, const struct packet *p, u32 ethernet)
 		return 0;
 	n = p->flags & PACKET_FRAGMENT ? 0 : p->payload_length;
 	if (whole)
-		n = frame_length(skb, ethernet ? 0 : p->network);
+		n = frame_length(skb, ethernet, ethernet ? 0 : p->network);
 	if (n > snap)
 		n = snap;
 	if (!n)

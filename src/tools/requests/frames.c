@@ -21,7 +21,6 @@ static uint64_t frames_seed; /* of this run: strangers choose what cookies stand
 #define COMMENT_MAX 160
 #define RING_BYTES  (8u << 20) /* packets come as fast as a body is sent */
 #define NONE        UINT32_MAX
-#define TAG_SIZE    4 /* of a VLAN tag */
 
 #define LINKTYPE_ETHERNET 1
 #define LINKTYPE_RAW      101
@@ -68,8 +67,7 @@ struct frames {
 	uint64_t lost;
 	struct source sources[PCAPNG_INTERFACES];
 	unsigned n_sources;
-	uint8_t tagged[FRAME_KEPT_MAX + TAG_SIZE];
-	uint8_t store[STORE_BYTES];
+	_Alignas(16) uint8_t store[STORE_BYTES]; /* of struct item */
 };
 
 static struct item *item_at(struct frames *t, uint32_t at)
@@ -144,7 +142,7 @@ static struct capture_out_interface interface_of(const struct requests *r, const
 	return (struct capture_out_interface){
 		.index = s->index,
 		.link = s->link,
-		.snaplen = r->tap->read ? 0 : FRAME_KEPT_MAX + TAG_SIZE,
+		.snaplen = r->tap->read ? 0 : FRAME_KEPT_MAX,
 		.name = {s->name, s->name_len},
 	};
 }
@@ -326,24 +324,6 @@ void frames_keep(struct requests *r, uint64_t cookie, uint32_t number, const str
 
 /* ---- packets from the kernel ---- */
 
-/* The kernel takes an outer VLAN tag out of a frame: it belongs behind the two addresses. */
-static void put_tag(struct frames *t, const struct frame_record *x, struct frame *f)
-{
-	uint8_t *b = t->tagged;
-
-	if (!x->tag_type || f->captured < 12 || f->captured > FRAME_KEPT_MAX)
-		return;
-	memcpy(b, f->bytes, 12);
-	b[12] = (uint8_t)(x->tag_type >> 8);
-	b[13] = (uint8_t)x->tag_type;
-	b[14] = (uint8_t)(x->tag >> 8);
-	b[15] = (uint8_t)x->tag;
-	memcpy(b + 16, f->bytes + 12, f->captured - 12);
-	f->bytes = b;
-	f->captured += TAG_SIZE;
-	f->length += TAG_SIZE;
-}
-
 int frames_record(struct session *s, const struct record *rec)
 {
 	static const uint8_t types[] = {
@@ -370,7 +350,6 @@ int frames_record(struct session *s, const struct record *rec)
 		return 0;
 	if (!x->interface)
 		f.name = TEXT("sockets");
-	put_tag(r->frames, x, &f);
 	frames_keep(r, x->cookie, x->number, &f, x->interface);
 	return r->shown;
 }

@@ -281,7 +281,7 @@ __noinline int segment_frame(struct __sk_buff *skb, u32 egress)
 	about.cookie = bpf_get_socket_cookie(skb);
 	about.now_ns = bpf_ktime_get_ns();
 	about.number = c->number - 1;
-	frame_emit(skb, &about);
+	frame_emit(skb, &about, 0);
 	return 0;
 }
 

@@ -188,12 +188,8 @@ static __noinline void wire_frame(struct __sk_buff *skb, const struct flow *f, u
 		.type = skb->pkt_type,
 	};
 
-	if (skb->vlan_present) {
-		about.tag_type = bpf_ntohs(skb->vlan_proto);
-		about.tag = skb->vlan_tci;
-	}
 	wire_interface(skb, about.name);
-	frame_emit(skb, &about);
+	frame_emit(skb, &about, about.ethernet ? 0 : wire_link_header(skb));
 }
 
 ALWAYS_INLINE bool wire_same_key(const struct flow_key *a, const struct flow_key *b)
