@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "kernel/packet.h"
+#include "tools/packets/decide.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,6 +44,31 @@ static void look_inside(packet_bytes *b, const struct packet *outer)
 		assert(!memcmp(&p, outer, sizeof(p)));
 }
 
+/* What `packets` shows of it: more with --all, less with --http, and nothing of what is not there.
+ */
+static void decide(packet_bytes *b, const struct packet *p)
+{
+	const struct filter every = {0};
+	struct packets_asked asked = {.ssh = true};
+	enum packets_verdict plain = packets_decide(b, p, &every, &asked), all, http;
+
+	asked.all = true;
+	all = packets_decide(b, p, &every, &asked);
+	asked.all = false;
+	asked.http = true;
+	http = packets_decide(b, p, &every, &asked);
+	assert(all == PACKETS_SHOW);
+	assert(plain == PACKETS_SHOW || http != PACKETS_SHOW);
+	if (plain == PACKETS_SHOW)
+		assert(p->flags & PACKET_PAYLOAD && p->flags & PACKET_PORTS && p->payload_length);
+	if (http == PACKETS_SHOW) {
+		const u8 *start = b->p + p->payload;
+
+		assert(b->captured >= p->payload + 4);
+		assert(http_method(start) || start[0] == 'H' || start[0] == 'P' || start[0] == 'Q');
+	}
+}
+
 static void walk_all(const uint8_t *data, u32 captured, u32 length, struct packet *ethernet)
 {
 	packet_bytes b = {data, captured, length};
@@ -52,6 +77,7 @@ static void walk_all(const uint8_t *data, u32 captured, u32 length, struct packe
 
 	packet_walk_ethernet(&b, 0, ethernet);
 	check(ethernet, length);
+	decide(&b, ethernet);
 	look_inside(&b, ethernet);
 	if (packet_quick_tcp(&b, &p))
 		assert(!memcmp(&p, ethernet, sizeof(p)));
