@@ -187,14 +187,14 @@ const struct tool tool_packets = {
 			.overhead =
 				"One program runs for each packet. Measured by the kernel "
 				"(kernel.bpf_stats_enabled) with UDP on loopback, two cores, over "
-				"a filter that does nothing: about 380 ns for a packet that is "
-				"shown, 90 ns for one that --port leaves out, 100 ns for one that "
+				"a filter that does nothing: about 400 ns for a packet that is "
+				"shown, 100 ns for one that --port leaves out, 110 ns for one that "
 				"a FILTER does. Unless --fields leaves out pid, comm and owner, "
-				"also hooks on sends and reads of sockets (150 ns each), and a "
-				"look at all open files where an owner is missing, for at most "
-				"1/64 of the time. Up to 128 bytes of each payload shown are "
-				"copied, or as -s says; with -w all of each packet, through a ring "
-				"of 8 MiB.",
+				"also hooks on sends and reads of sockets (40 ns each with TCP, "
+				"150 ns with UDP), and a look at all open files where an owner is "
+				"missing, for at most 1/64 of the time. Up to 128 bytes of each "
+				"payload shown are copied, or as -s says; with -w all of each "
+				"packet, through a ring of 8 MiB.",
 			.limits =
 				"A packet does not tell its process: it is looked up by addresses "
 				"and ports when the row is made, up to 10 ms later. So --pid, "
