@@ -28,6 +28,13 @@ ALWAYS_INLINE u32 packet_captured(const packet_bytes *b)
 	return b->len;
 }
 
+/* n, a constant, bytes, by a call: less to verify than packet_load, for what is seldom done. 0, or
+ * not 0 where they are not there. */
+ALWAYS_INLINE int packet_copy(packet_bytes *b, u32 at, void *to, const u32 n)
+{
+	return (int)bpf_skb_load_bytes(b, at, to, n);
+}
+
 ALWAYS_INLINE bool packet_load(packet_bytes *b, u32 at, void *to, const u32 n)
 {
 #ifdef __bpf__
@@ -67,6 +74,11 @@ ALWAYS_INLINE bool packet_load(const packet_bytes *b, u32 at, void *to, const u3
 		return false;
 	memcpy(to, b->p + at, n);
 	return true;
+}
+
+ALWAYS_INLINE int packet_copy(const packet_bytes *b, u32 at, void *to, const u32 n)
+{
+	return packet_load(b, at, to, n) ? 0 : -1;
 }
 
 /* Loads 1 to max bytes. */

@@ -243,12 +243,14 @@ ALWAYS_INLINE void flow_request_head(packet_bytes *b, struct flow *f, u32 from, 
 	struct heads *h = &f->heads;
 	u32 to = 0;
 
-	if (offset)
-		n = heads_piece(b, &f->conn, h, from, n, offset, false, &to);
-	else
+	if (offset) {
+		if (!heads_piece(b, &f->conn, h, from, &n, offset, false, &to))
+			return;
+	} else {
 		n = heads_request(b, &f->conn, h, from, n);
-	if (!n)
-		return;
+		if (!n)
+			return;
+	}
 	flow_hole(f, h->request, to, to + n);
 	if (offset + n > h->request)
 		h->request = offset + n;
@@ -259,12 +261,14 @@ ALWAYS_INLINE void flow_response_head(packet_bytes *b, struct flow *f, u32 from,
 	struct conn *c = &f->conn;
 	u32 base = c->response_base, to = base;
 
-	if (offset)
-		n = heads_piece(b, c, &f->heads, from, n, offset, true, &to);
-	else
+	if (offset) {
+		if (!heads_piece(b, c, &f->heads, from, &n, offset, true, &to))
+			return;
+	} else {
 		n = heads_response(b, c, &f->heads, from, n);
-	if (!n)
-		return;
+		if (!n)
+			return;
+	}
 	flow_hole(f, base + c->response_head, to, to + n);
 	if (offset + n > c->response_head)
 		c->response_head = offset + n;

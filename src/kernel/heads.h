@@ -27,60 +27,65 @@ ALWAYS_INLINE bool heads_hole(struct heads *h, bool hole, u32 length, u32 from, 
 	return begin != end;
 }
 
-/* size, a constant, bytes to offset `at` of the heads, if they fit. */
-ALWAYS_INLINE bool heads_load(packet_bytes *b, u32 from, struct heads *h, u32 at, const u32 size)
+/* size, a constant, bytes to offset `at` of the heads: 0, or not 0 where they do not fit or are not
+ * there. */
+ALWAYS_INLINE int heads_load(packet_bytes *b, u32 from, struct heads *h, u32 at, const u32 size)
 {
 	asm volatile("" : "+r"(at));
-	return at <= HEADS_MAX - size && packet_load(b, from, h->b + at, size);
+	return at > HEADS_MAX - size ? -1 : packet_copy(b, from, h->b + at, size);
 }
 
 /* n bytes of the packet, from `from` on, to `at`: in constant pieces, whose bounds every verifier
- * can follow. */
-ALWAYS_INLINE bool heads_load_pieces(packet_bytes *b, u32 from, struct heads *h, u32 at, u32 n)
+ * can follow. Returns as heads_load. */
+ALWAYS_INLINE int heads_load_pieces(packet_bytes *b, u32 from, struct heads *h, u32 at, u32 n)
 {
 	u32 done = 0;
 
 	for (int i = 0; i < REQUEST_HEAD_MAX / 16; i++) {
 		if (done + 16 > n)
 			break;
-		if (!heads_load(b, from + done, h, at + done, 16))
-			return false;
+		if (heads_load(b, from + done, h, at + done, 16))
+			return -1;
 		done += 16;
 	}
 	if (n >= 16) /* the last piece overlaps the one before */
 		return heads_load(b, from + n - 16, h, at + n - 16, 16);
 	for (u32 i = 0; i < 15; i++) {
+		/* Or the compiler makes a bound of both, and a verifier tries each value of it. */
+		asm volatile("" : "+r"(n));
 		if (i >= n)
 			break;
-		if (!heads_load(b, from + i, h, at + i, 1))
-			return false;
+		if (heads_load(b, from + i, h, at + i, 1))
+			return -1;
 	}
-	return true;
+	return 0;
 }
 
 /*
- * A head in several segments, or filled out of order: n bytes of the segment go to `offset` of the
- * request's or the response's head. Returns how many did; *to is where they begin in h->b.
+ * A head in several segments, or filled out of order: *n bytes of the segment go to `offset` of the
+ * request's or the response's head. True: so many did, as *n then says; *to is where they begin in
+ * h->b. (Not a number that is 0 for none: to ask it would make a verifier follow each length
+ * apart.)
  */
-ALWAYS_INLINE u32 heads_piece(packet_bytes *b, const struct conn *c, struct heads *h, u32 from,
-			      u32 n, u32 offset, bool response, u32 *to)
+ALWAYS_INLINE bool heads_piece(packet_bytes *b, const struct conn *c, struct heads *h, u32 from,
+			       u32 *n, u32 offset, bool response, u32 *to)
 {
 	u32 room = REQUEST_HEAD_MAX, have;
 
 	if (!response && c->phase == PHASE_RESPONSE)
-		return 0;
+		return false;
 	if (response)
 		room = c->response_base <= HEADS_MAX - RESPONSE_HEAD_MAX
 			       ? RESPONSE_HEAD_MAX
 			       : HEADS_MAX - REQUEST_HEAD_MAX;
 	if (offset >= room)
-		return 0;
-	n = n > room - offset ? room - offset : n;
+		return false;
+	*n = *n > room - offset ? room - offset : *n;
 	have = response ? c->response_head : h->request;
-	if (offset + n <= have && !(c->mode & CONN_HOLE))
-		return 0; /* a duplicate */
+	if (offset + *n <= have && !(c->mode & CONN_HOLE))
+		return false; /* a duplicate */
 	*to = offset + (response ? c->response_base : 0);
-	return heads_load_pieces(b, from, h, *to, n) ? n : 0;
+	return !heads_load_pieces(b, from, h, *to, *n);
 }
 
 /* The start of the request's head; returns the bytes that were loaded. Not in the response phase: a

@@ -62,8 +62,7 @@ __noinline int take_piece(struct __sk_buff *skb, u32 from, u32 n, u32 offset, u3
 
 	if (!c)
 		return 0;
-	n = heads_piece(skb, c, h, from, n, offset, response, &to);
-	if (!n)
+	if (!heads_piece(skb, c, h, from, &n, offset, response, &to))
 		return 0;
 	if (response) {
 		take_hole(c, h, to - offset + c->response_head, to, to + n);

@@ -33,7 +33,8 @@ static const volatile struct flow unmade = {.turn = 1};
 
 /* A pass takes less than a microsecond, but an interrupt may come in between: so a CPU waits for
  * about a tenth of a millisecond. Where that is not enough, it has met one that does not run. */
-#define TRIES 2048
+#define TRIES 256
+#define CALLS 8 /* between two tries, as a try by itself takes no time */
 
 /* No spin lock may be in such a map. Even: nobody is inside. A compare and exchange orders memory
  * both ways. */
@@ -52,7 +53,9 @@ __noinline int flow_wait(struct flow *f)
 	for (int i = 0; i < TRIES; i++) {
 		if (flow_try(f))
 			return 1;
-		(void)bpf_ktime_get_ns(); /* takes the time that a try lacks */
+#pragma unroll
+		for (int k = 0; k < CALLS; k++)
+			(void)bpf_ktime_get_ns();
 	}
 	return 0;
 }
