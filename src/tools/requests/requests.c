@@ -120,6 +120,7 @@ static int requests_open(struct session *s, void *conf)
 	r->session = s;
 	r->conf = conf;
 	r->tap = tap_of(asked);
+	r->now_ns = r->tap->read ? 0 : clock_mono_ns(); /* records come before the first tick */
 	join.arg = r;
 	if (filter_has_owner(session_filter(s))) /* the other end may be kept out */
 		join.paired_hold_ns = HOLD_NS;
