@@ -193,13 +193,25 @@ ALWAYS_INLINE void flow_start(packet_bytes *b, struct flow *f, const struct flow
 
 /* ---- segments of a flow ---- */
 
+/* Of a turn whose first byte was never seen there is no head. */
+ALWAYS_INLINE void flow_headless(const struct flow *f, struct ended *e)
+{
+	bool request = e->request_bytes && !f->heads.request;
+	bool response = e->response_bytes && !e->response_head;
+
+	if ((request || response) && !(e->flags & EX_STREAM))
+		e->flags |= EX_GAP;
+}
+
 /* Not static for BPF, as what follows: verified once, and with a stack of its own. Always 0. */
 PACKET_FUNCTION int flow_end(struct flow *f, u32 why, u64 now)
 {
 	struct ended e;
 
-	if (f && turn_end(&f->conn, &e, why))
-		flow_emit(f, &e, now);
+	if (!f || !turn_end(&f->conn, &e, why))
+		return 0;
+	flow_headless(f, &e);
+	flow_emit(f, &e, now);
 	return 0;
 }
 
@@ -228,10 +240,26 @@ ALWAYS_INLINE void flow_mark(struct flow *f)
 		turn_stream(&f->conn);
 }
 
+/* What was there before is of another exchange. Always 0. */
+PACKET_FUNCTION int flow_blank(struct flow *f, u32 from, u32 to)
+{
+	if (!f)
+		return 0;
+	for (u32 i = 0; i < HEADS_MAX; i++) { /* no branches: they would double the paths */
+		s32 before = (s32)(i - from), behind = (s32)(to - 1 - i);
+
+		asm volatile("" : "+r"(before), "+r"(behind)); /* or the compiler makes some */
+		f->heads.b[i] &= (u8)((before | behind) >> 31);
+	}
+	return 0;
+}
+
 ALWAYS_INLINE void flow_hole(struct flow *f, u32 length, u32 from, u32 to)
 {
 	struct conn *c = &f->conn;
 
+	if (from > length)
+		flow_blank(f, length, from);
 	if (heads_hole(&f->heads, c->mode & CONN_HOLE, length, from, to))
 		c->mode |= CONN_HOLE;
 	else
@@ -311,6 +339,70 @@ PACKET_FUNCTION int flow_follow(packet_bytes *b, struct flow *f, const struct fl
 	return 0;
 }
 
+/* How many bytes of the other direction were never seen, by what the segment acknowledges: they
+ * passed before it did. A FIN takes a number too, and may be what was not seen. */
+ALWAYS_INLINE u32 flow_unseen(const struct flow *f, const struct flow_segment *v)
+{
+	const struct conn *c = &f->conn;
+	u32 other = turn_index(!v->s.request);
+	s32 unseen = v->s.ack - c->next[other];
+
+	if (!(v->flags & FLOW_ACK) || !(c->mode & CONN_SEQ) || unseen > (s32)GAP_MAX)
+		return 0;
+	if (unseen == 1 && (f->fins & (1u << other) || v->flags & FLOW_FIN))
+		return 0;
+	return unseen > 0 ? unseen : 0;
+}
+
+/* Before a turn of the other side that was lost, bytes of this side were lost, too: most likely of
+ * its turn before. */
+ALWAYS_INLINE void flow_lost_before(struct flow *f, const struct flow_segment *v)
+{
+	struct conn *c = &f->conn;
+	u32 own = turn_index(v->s.request);
+	s32 hole = v->s.seq - c->next[own];
+
+	if (hole <= 0 || hole > (s32)GAP_MAX ||
+	    c->phase != (v->s.request ? PHASE_REQUEST : PHASE_RESPONSE))
+		return;
+	if (v->s.request)
+		c->request_bytes += hole;
+	else
+		c->response_bytes += hole;
+	c->next[own] = v->s.seq;
+	c->flags |= EX_GAP;
+	f->skipped = 1; /* if they were of the next one, that has a gap */
+}
+
+/* The tap, or who captured, lost n bytes in front of the segment. They count, and make a turn where
+ * there was none; what they said and when they passed is not known. */
+PACKET_FUNCTION int flow_lost(struct flow *f, const struct flow_segment *v, u32 n)
+{
+	struct segment lost = {.len = n};
+	struct head_take t = {};
+	u64 request_last, response_last;
+	struct conn *c;
+
+	if (!f || !v)
+		return 0;
+	c = &f->conn;
+	lost.request = !v->s.request;
+	flow_lost_before(f, v);
+	lost.seq = c->next[turn_index(lost.request)];
+	lost.ack = c->next[turn_index(v->s.request)];
+	if (turn_flips(c, &lost) && turn_ends(c, &lost, turn_crosses(c, &lost)))
+		flow_end(f, END_NEXT, v->s.now);
+	request_last = c->phase == PHASE_IDLE ? 0 : c->request_last_ns;
+	response_last = c->phase < PHASE_RESPONSE ? 0 : c->response_last_ns;
+	turn_data(c, &lost, &t);
+	if (t.what & TAKE_START)
+		f->heads.request = 0;
+	c->request_last_ns = request_last;
+	c->response_last_ns = response_last;
+	c->flags |= EX_GAP;
+	return 0;
+}
+
 /* Ends the exchange before the segment where it does, and takes it into the state. */
 ALWAYS_INLINE void flow_data(packet_bytes *b, struct flow *f, const struct flow_segment *v)
 {
@@ -378,9 +470,14 @@ ALWAYS_INLINE void flow_ends(struct flow *f, const struct flow_segment *v)
  * the last one. Always 0. */
 PACKET_FUNCTION int flow_take(packet_bytes *b, struct flow *f, struct flow_segment *v)
 {
+	u32 unseen;
+
 	if (!f || !v || f->over)
 		return 0;
 	v->s.request = v->from_b == f->b_asks;
+	unseen = flow_unseen(f, v);
+	if (unseen)
+		flow_lost(f, v, unseen);
 	if (v->s.len)
 		flow_data(b, f, v);
 	if (v->flags & (FLOW_FIN | FLOW_RST) || f->fins)

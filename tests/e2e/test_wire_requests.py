@@ -11,6 +11,7 @@ import lib
 from lib import Netns, Nginx, Proc, ab, at_least, at_most, curl, difference, equal, one, run, whole, wrk
 from router import (CLIENT, NOT_ON_THE_WIRE, SERVER, all_whole, as_logged, connects, forwarded, lines, logged,
                   nothing_lost, null, through_router, wire)
+from test_options import Cgroup
 
 KILOBYTE = "location / { return 200 '%s'; }" % ("x" * 1024)
 
@@ -350,5 +351,8 @@ def test_what_cannot_be_is_said_in_a_sentence():
         status, said = refused(*args)
         assert status == want and word in said, (args, status, said)
         equal(len(said.splitlines()), 1, f"lines on standard error: {said}")
+    with Cgroup("ef" * 32):
+        status, said = refused("-i", "lo", "--container", "ef" * 32)
+        assert status == 2 and "--where" in said, (status, said)
     status, said = refused("-i", "lo", "tcp prot 80")
     assert status == 2 and "filter: " in said and re.search(r"^\s*\^", said, re.M), (status, said)

@@ -12,6 +12,7 @@
 static u32 first[2]; /* sequence numbers: of requests, of responses */
 static char out[8192];
 static struct exchange last;
+static u8 last_heads[HEADS_MAX];
 
 static void put(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void put(const char *format, ...)
@@ -56,6 +57,7 @@ static void on_record(const struct record *r)
 		return;
 	}
 	last = *x;
+	memcpy(last_heads, bytes, x->request_head + x->response_head);
 	put("#%u %s %llu+%llu", x->number, ends[x->end], (unsigned long long)x->request_bytes,
 	    (unsigned long long)x->response_bytes);
 	put_head(bytes, x->request_head);

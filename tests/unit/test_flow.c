@@ -390,6 +390,96 @@ static void test_overlaps_and_holes(void **state)
 	records("#0 fin 3+6 'abc' 'AB' gap rspfin");
 }
 
+/* The tap did not see all: what the other side acknowledges passed it. */
+static void test_turns_that_were_lost(void **state)
+{
+	(void)state;
+	begin();
+	handshake();
+	req(0, 0, "one");
+	/* An answer of 6 bytes. */
+	req(3, 6, "two");
+	records("#0 next 3+6 'one' '' gap");
+	assert_int_equal(last.response_first_ns, 0);
+	assert_int_equal(last.response_last_ns, 0);
+	rsp(6, 6, "answer");
+	/* A request of 5 bytes. */
+	rsp(12, 11, "ANSWER");
+	records("#1 next 3+6 'two' 'answer'");
+	fin(false, 18, 11);
+	records("#2 fin 5+6 '' 'ANSWER' gap rspfin");
+	assert_int_equal(last.request_first_ns, 0);
+	/* One after the other, and what is behind is whole again. */
+	begin();
+	handshake();
+	req(0, 0, "one");
+	req(10, 30, "four");
+	records("#0 next 10+30 'one' '' gap");
+	rsp(30, 14, "FOUR");
+	req(14, 34, "five");
+	records("#1 next 4+4 'four' 'FOUR' gap");
+	rsp(34, 18, "FIVE");
+	fin(false, 38, 18);
+	records("#2 fin 4+4 'five' 'FIVE' rspfin");
+}
+
+static void test_ends_of_turns_that_were_lost(void **state)
+{
+	(void)state;
+	begin();
+	handshake();
+	req(0, 0, "one");
+	rsp(0, 3, "begins");
+	req(3, 10, "two"); /* acknowledges 4 more */
+	records("#0 next 3+10 'one' 'begins' gap");
+	assert_int_equal(last.response_last_ns, 1005000);
+	req(6, 10, "and");
+	rsp(10, 12, "answer"); /* acknowledges 3 more */
+	records("");
+	fin(true, 12, 20); /* so does a FIN */
+	fin(false, 20, 13);
+	records("#1 fin 9+10 'twoand' 'answer' gap reqfin rspfin");
+	/* The number that a FIN takes is no byte. */
+	begin();
+	handshake();
+	req(0, 0, "one");
+	rsp(0, 3, "answer");
+	fin(true, 3, 7);
+	env_finish();
+	records("#0 sweep 3+6 'one' 'answer' reqfin");
+}
+
+/* Where the start of a head is missing nothing stands, above all not what stood there before. */
+static void test_starts_of_heads_that_were_lost(void **state)
+{
+	static const u8 nothing[5] = {0};
+
+	(void)state;
+	begin();
+	handshake();
+	req(0, 0, "secret");
+	rsp(0, 6, "SECRET");
+	req(11, 6, "end");
+	records("#0 next 6+6 'secret' 'SECRET'");
+	rsp(11, 14, "END");
+	fin(false, 14, 14);
+	assert_memory_equal(out, "#1 fin 8+8 '", 12);
+	assert_int_equal(last.flags, EX_GAP | EX_RSP_FIN);
+	assert_int_equal(last.request_head, 8);
+	assert_int_equal(last.response_head, 8);
+	assert_memory_equal(last_heads, nothing, 5);
+	assert_memory_equal(last_heads + 5, "end", 3);
+	assert_memory_equal(last_heads + 8, nothing, 5);
+	assert_memory_equal(last_heads + 13, "END", 3);
+	/* Too far in for a head. */
+	begin();
+	handshake();
+	req(0, 0, "one");
+	rsp(1000, 3, "late");
+	fin(false, 1004, 3);
+	records("#0 fin 3+1004 'one' '' gap rspfin");
+}
+
 /* Bytes that were not captured are not in the heads, and counted all the same. */
 static void test_cut_by_the_capture(void **state)
 {
@@ -537,6 +627,9 @@ int main(void)
 		cmocka_unit_test(test_a_port_used_again),
 		cmocka_unit_test(test_seen_twice),
 		cmocka_unit_test(test_overlaps_and_holes),
+		cmocka_unit_test(test_turns_that_were_lost),
+		cmocka_unit_test(test_ends_of_turns_that_were_lost),
+		cmocka_unit_test(test_starts_of_heads_that_were_lost),
 		cmocka_unit_test(test_cut_by_the_capture),
 		cmocka_unit_test(test_fragments_are_left_out),
 		cmocka_unit_test(test_tunnels_are_networks_of_their_own),

@@ -29,8 +29,8 @@ static void read_messages(struct call *c)
 		if (c->protocol && c->protocol->request(p, n, &c->request))
 			c->protocol = NULL;
 		asked = &c->request;
-	} else if (!c->request_bytes && m) {
-		/* Joined in the middle of a response: its own start may tell. */
+	} else if (m) {
+		/* The request was not seen: the start of the response may tell. */
 		if (!protocol_http1.response(q, m, NULL, &c->response) && c->response.status)
 			c->protocol = &protocol_http1;
 	}

@@ -284,6 +284,7 @@ __noinline int wire_snapshot(struct flow *f)
 	if (turn & 1 || !sweep_wants(&f->conn) || ring_half_full() ||
 	    !turn_end(&f->conn, &e, END_SWEEP))
 		return 0;
+	flow_headless(f, &e);
 	x = exchange_reserve(&e, &f->heads);
 	if (!x) {
 		f->conn.swept = 0;
