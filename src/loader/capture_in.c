@@ -12,6 +12,7 @@
 #include "capture/order.h"
 #include "capture/reader.h"
 #include "filter/run.h"
+#include "loader/state.h"
 #include "loader/wire_filter.h"
 
 /* So many packets in a row that are not wanted are gone through in one call. */
@@ -181,8 +182,15 @@ static int end(struct capture_in *c, int error)
 
 int capture_in_next(struct capture_in *c, struct frame *f, struct link *l)
 {
-	int r = order_next(c->order, f);
+	int r;
 
+	if (c->session->told) { /* to end: what was read is all there is */
+		r = order_next_held(c->order, f);
+		if (!r)
+			return 0;
+	} else {
+		r = order_next(c->order, f);
+	}
 	if (r == -EAGAIN)
 		r = next_held(c, f);
 	if (r == -EAGAIN || r == -EINTR)

@@ -24,7 +24,9 @@ bool session_told(struct session *s)
 
 	if (read(s->signal_fd, &si, sizeof(si)) == sizeof(si) ||
 	    (limit && clock_mono_ns() - s->started_ns >= limit))
-		s->stop = s->told = true;
+		s->told = true;
+	/* A run from a file goes on until its tool has taken what it read. */
+	s->stop |= s->told && !s->offline;
 	return s->told;
 }
 
