@@ -58,6 +58,7 @@ enum counter {
 	COUNT_FLOWS,        /* connections on an interface that were followed */
 	COUNT_FLOWS_ENDED,  /* of these, forgotten since they were over */
 	COUNT_LOST_FRAMES,  /* packets that gave way to records of exchanges */
+	COUNT_LATE,         /* segments with new bytes, right after their connection's end */
 	COUNT_CONTENDED, /* segments left out as another CPU was inside their flow for too long */
 	COUNTERS,
 };

@@ -57,7 +57,7 @@ struct flow_edge {
 #define FLOW_LINGER_NS 1000000000ull
 
 /* A RST further than this from the last byte is not of this connection. */
-#define FLOW_RESET_MAX (1 << 20)
+#define FLOW_RESET_MAX (1 << 16)
 
 struct flow_segment {
 	struct segment s; /* s.seq: of the first byte, behind a SYN */
@@ -141,14 +141,20 @@ ALWAYS_INLINE void flow_opens(struct flow_edge *e, const struct flow_segment *v,
 	e->now_ns = now;
 }
 
-/* Data without a flow: does it belong to the connection that ended? */
-ALWAYS_INLINE bool flow_is_late(const struct flow_edge *e, const struct flow_segment *v, u64 now)
+/* Are there bytes in it that the connection which ended did not have? */
+ALWAYS_INLINE bool flow_is_new(const struct flow_edge *e, const struct flow_segment *v)
 {
 	u32 d = turn_index(v->from_b == e->b_asks);
 
+	return (s32)(v->s.seq + v->s.len - e->next[d]) > 0;
+}
+
+/* Data without a flow: does it belong to the connection that ended? */
+ALWAYS_INLINE bool flow_is_late(const struct flow_edge *e, const struct flow_segment *v, u64 now)
+{
 	if (!e->closed || v->flags & FLOW_SYN)
 		return false;
-	return (s32)(v->s.seq + v->s.len - e->next[d]) <= 0 || now - e->now_ns < FLOW_LINGER_NS;
+	return !flow_is_new(e, v) || now - e->now_ns < FLOW_LINGER_NS;
 }
 
 /* Who asks, of a connection whose SYN was not seen: what the bytes say, else the lower port is the
@@ -485,18 +491,19 @@ PACKET_FUNCTION int flow_take(packet_bytes *b, struct flow *f, struct flow_segme
 	return 0;
 }
 
-/* A SYN or SYN-ACK of a flow that is there. False: it starts another connection. */
-ALWAYS_INLINE bool flow_syn(struct flow *f, const struct flow_segment *v)
+/* A SYN or SYN-ACK of a flow that is there: does it start another connection? Anybody may send a
+ * SYN: an answer says so, or payload that comes with it. */
+ALWAYS_INLINE bool flow_restarts(struct flow *f, const struct flow_segment *v)
 {
 	struct conn *c = &f->conn;
 
 	if (v->from_b == f->b_asks)
-		return v->s.seq == c->first_seq;
+		return v->s.len && v->s.seq != c->first_seq;
 	if (!c->first_ack && v->flags & FLOW_ACK) { /* Fast Open: its numbers are known now */
 		c->next[1] = v->s.seq;
 		c->first_ack = v->s.seq;
 	}
-	return v->s.seq == c->first_ack;
+	return v->flags & FLOW_ACK && v->s.seq != c->first_ack;
 }
 
 /* The state after the end. */

@@ -14,7 +14,8 @@
 /* Set before loading. */
 const volatile u32 wire_direction;
 
-/* By the index of an interface: are its packets Ethernet's? An index is never given again. */
+/* By the index of an interface: are its packets Ethernet's? An index is given again
+ * only to who asks for it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 4096);

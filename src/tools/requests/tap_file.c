@@ -34,7 +34,7 @@ struct file {
 	struct connection *used;           /* the least recently used first */
 	bool ssh_shown;
 	uint64_t now_ns; /* the file's */
-	uint64_t flows, evicted, fragments, ssh_bytes;
+	uint64_t flows, evicted, fragments, late, ssh_bytes;
 };
 
 static struct connection *connection_of(struct flow *f)
@@ -151,9 +151,7 @@ static void flow_make(struct file *t, struct connection *c, packet_bytes *b,
 /* A SYN or SYN-ACK. */
 static void take_syn(struct file *t, struct connection *c, const struct flow_segment *v)
 {
-	if (c->has_flow && flow_syn(&c->flow, v))
-		return;
-	if (c->has_flow) {
+	if (c->has_flow && flow_restarts(&c->flow, v)) {
 		flow_end(&c->flow, END_CLOSE, v->s.now);
 		flow_drop(t, c);
 	}
@@ -167,8 +165,12 @@ static void take_segment(struct requests *r, struct connection *c, packet_bytes 
 	struct file *t = r->file;
 
 	if (!c->has_flow) {
-		if (!v->s.len || (c->has_edge && flow_is_late(&c->edge, v, v->s.now)))
+		if (!v->s.len)
 			return;
+		if (c->has_edge && flow_is_late(&c->edge, v, v->s.now)) {
+			t->late += flow_is_new(&c->edge, v);
+			return;
+		}
 		flow_make(t, c, b, v);
 	}
 	flow_take(b, &c->flow, v);
@@ -188,7 +190,7 @@ static bool wanted(struct requests *r, const struct packet *p)
 	bool ssh = p->source_port == SSH_PORT || p->destination_port == SSH_PORT;
 
 	if (p->flags & PACKET_FRAGMENT) {
-		r->file->fragments += p->protocol == PROTO_TCP || p->protocol == PROTO_GRE;
+		r->file->fragments++;
 		return false;
 	}
 	if (p->protocol != PROTO_TCP || !(p->flags & PACKET_PAYLOAD) ||
@@ -305,8 +307,10 @@ static void file_ledger(struct requests *r, struct buf *out)
 		ledger_line(out, "evicted_flows", t->evicted,
 			    "connections of these whose calls were shown early for want of room");
 	if (t->fragments)
-		ledger_line(out, "fragments", t->fragments,
-			    "IP fragments of TCP, which are not followed");
+		ledger_line(out, "fragments", t->fragments, "IP fragments, which are not followed");
+	if (t->late)
+		ledger_line(out, "late", t->late,
+			    "segments with new bytes, right after their connection's end");
 	if (t->ssh_bytes)
 		ledger_line(out, "ssh_bytes", t->ssh_bytes,
 			    "payload on port 22, left out (show with --port 22)");

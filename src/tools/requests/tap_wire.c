@@ -117,7 +117,10 @@ static void wire_ledger(struct requests *r, struct buf *out)
 		    "connections of these that were forgotten for want of room");
 	if (session_counter(s, COUNT_FRAGMENTS))
 		ledger_line(out, "fragments", session_counter(s, COUNT_FRAGMENTS),
-			    "IP fragments of TCP, which are not followed");
+			    "IP fragments, which are not followed");
+	if (session_counter(s, COUNT_LATE))
+		ledger_line(out, "late", session_counter(s, COUNT_LATE),
+			    "segments with new bytes, right after their connection's end");
 	if (session_counter(s, COUNT_CONTENDED))
 		ledger_line(out, "contended", session_counter(s, COUNT_CONTENDED),
 			    "segments left out: another CPU was inside their connection's state");

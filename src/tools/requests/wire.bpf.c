@@ -27,7 +27,8 @@ struct {
 u64 cookies; /* given out */
 
 /* A flow begins locked, by the CPU that makes it. */
-static const volatile struct flow unmade = {.turn = 1};
+#define MADE_TURN 0 /* what it takes with that */
+static const volatile struct flow unmade = {.turn = MADE_TURN + 1};
 
 /* ---- one CPU at a time ---- */
 
@@ -36,40 +37,49 @@ static const volatile struct flow unmade = {.turn = 1};
 #define TRIES 256
 #define CALLS 8 /* between two tries, as a try by itself takes no time */
 
+#define NO_TURN 1 /* odd, so it is never taken */
+
 /* No spin lock may be in such a map. Even: nobody is inside. A compare and exchange orders memory
- * both ways. */
-ALWAYS_INLINE bool flow_try(struct flow *f)
+ * both ways. Returns the turn that was taken, or NO_TURN. */
+ALWAYS_INLINE u32 flow_try(struct flow *f)
 {
 	u32 turn = *(volatile u32 *)&f->turn;
 
-	return !(turn & 1) && __sync_val_compare_and_swap(&f->turn, turn, turn + 1) == turn;
+	if (turn & 1 || __sync_val_compare_and_swap(&f->turn, turn, turn + 1) != turn)
+		return NO_TURN;
+	return turn;
 }
 
-/* 1: inside. */
-__noinline int flow_wait(struct flow *f)
+/* Not static: verified once. */
+__noinline u32 flow_wait(struct flow *f)
 {
+	u32 turn;
+
 	if (!f)
-		return 0;
+		return NO_TURN;
 	for (int i = 0; i < TRIES; i++) {
-		if (flow_try(f))
-			return 1;
+		turn = flow_try(f);
+		if (turn != NO_TURN)
+			return turn;
 #pragma unroll
 		for (int k = 0; k < CALLS; k++)
 			(void)bpf_ktime_get_ns();
 	}
-	return 0;
+	return NO_TURN;
 }
 
-ALWAYS_INLINE bool flow_enter(struct flow *f)
+ALWAYS_INLINE u32 flow_enter(struct flow *f)
 {
-	return flow_try(f) || flow_wait(f);
+	u32 turn = flow_try(f);
+
+	return turn != NO_TURN ? turn : flow_wait(f);
 }
 
-ALWAYS_INLINE void flow_leave(struct flow *f)
+/* turn: as it was before this CPU took it. Where the place is another flow's by now, that is left
+ * alone. */
+ALWAYS_INLINE void flow_leave(struct flow *f, u32 turn)
 {
-	u32 turn = f->turn;
-
-	(void)__sync_val_compare_and_swap(&f->turn, turn, turn + 1);
+	(void)__sync_val_compare_and_swap(&f->turn, turn + 1, turn + 2);
 }
 
 /* ---- what the engine asks for ---- */
@@ -107,28 +117,35 @@ ALWAYS_INLINE void flow_payload(packet_bytes *b, struct flow *f, struct payload 
 
 /* ---- segments ---- */
 
+ALWAYS_INLINE bool wire_same_key(const struct flow_key *a, const struct flow_key *b)
+{
+	return a->a[1] == b->a[1] && a->b[1] == b->b[1] && a->a_port == b->a_port &&
+	       a->b_port == b->b_port && a->a[0] == b->a[0] && a->b[0] == b->b[0] &&
+	       a->tunnel == b->tunnel && a->network == b->network;
+}
+
 /* It may open a connection. Apart, as what has a stack of its own is not under
  * that of the engine. */
 static __noinline void wire_syn(const struct flow_key *key, const struct flow_segment *v, u64 now)
 {
 	struct flow *f = bpf_map_lookup_elem(&flows, key);
 	struct flow_edge *known, e = {};
-	bool same;
+	bool restarts;
+	u32 turn;
 
 	if (f) {
-		if (!flow_enter(f)) {
+		turn = flow_enter(f);
+		if (turn == NO_TURN) {
 			count(COUNT_CONTENDED, 1);
 			return;
 		}
-		same = flow_syn(f, v);
-		if (!same) {
+		restarts = wire_same_key(&f->key, key) && flow_restarts(f, v);
+		if (restarts) {
 			flow_end(f, END_CLOSE, now);
 			f->over = 1;
 		}
-		flow_leave(f);
-		if (same)
-			return;
-		if (!bpf_map_delete_elem(&flows, key))
+		flow_leave(f, turn);
+		if (restarts && !bpf_map_delete_elem(&flows, key))
 			count(COUNT_FLOWS_ENDED, 1);
 	}
 	known = bpf_map_lookup_elem(&edges, key);
@@ -150,8 +167,10 @@ static __noinline struct flow *wire_make(struct __sk_buff *skb, const struct flo
 	if (known) {
 		e = *known;
 		known = &e;
-		if (flow_is_late(&e, v, v->s.now))
+		if (flow_is_late(&e, v, v->s.now)) {
+			count(COUNT_LATE, flow_is_new(&e, v));
 			return NULL;
+		}
 	}
 	if (bpf_map_update_elem(&flows, key, (const void *)&unmade, BPF_NOEXIST)) {
 		f = bpf_map_lookup_elem(&flows, key); /* another CPU was first */
@@ -195,17 +214,11 @@ static __noinline void wire_frame(struct __sk_buff *skb, const struct flow *f, u
 	frame_emit(skb, &about, about.ethernet ? 0 : wire_link_header(skb));
 }
 
-ALWAYS_INLINE bool wire_same_key(const struct flow_key *a, const struct flow_key *b)
-{
-	return a->a[1] == b->a[1] && a->b[1] == b->b[1] && a->a_port == b->a_port &&
-	       a->b_port == b->b_port && a->a[0] == b->a[0] && a->b[0] == b->b[0] &&
-	       a->tunnel == b->tunnel && a->network == b->network;
-}
-
 ALWAYS_INLINE void wire_segment(struct __sk_buff *skb, const struct flow_key *key,
 				struct flow_segment *v)
 {
 	bool made = false, over = false;
+	u32 turn = MADE_TURN;
 	struct flow *f;
 
 	f = bpf_map_lookup_elem(&flows, key);
@@ -213,19 +226,23 @@ ALWAYS_INLINE void wire_segment(struct __sk_buff *skb, const struct flow_key *ke
 		f = wire_make(skb, key, v, &made);
 	if (!f)
 		return;
-	if (!made && !flow_enter(f)) {
+	if (!made)
+		turn = flow_enter(f);
+	if (turn == NO_TURN) {
 		count(COUNT_CONTENDED, 1);
 		f->skipped = 1;
 		return;
 	}
 	/* The place of a flow that was forgotten meanwhile may be another's. */
-	if (!f->over && wire_same_key(&f->key, key)) {
-		flow_take(skb, f, v);
-		if (frames_kept)
-			wire_frame(skb, f, v->s.now);
+	if (wire_same_key(&f->key, key)) {
+		if (!f->over) {
+			flow_take(skb, f, v);
+			if (frames_kept)
+				wire_frame(skb, f, v->s.now);
+		}
 		over = f->over;
 	}
-	flow_leave(f);
+	flow_leave(f, turn);
 	if (over) /* nobody changes it any more, and its place is its own until it is deleted */
 		wire_forget(key, f, v->s.now);
 }
@@ -234,8 +251,7 @@ ALWAYS_INLINE bool wire_follows(const struct packet *p)
 {
 	if (!(p->flags & PACKET_FRAGMENT))
 		return p->protocol == PROTO_TCP && p->flags & PACKET_PAYLOAD;
-	if (p->protocol == PROTO_TCP || p->protocol == PROTO_GRE)
-		count(COUNT_FRAGMENTS, 1);
+	count(COUNT_FRAGMENTS, 1);
 	return false;
 }
 
