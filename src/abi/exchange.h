@@ -118,6 +118,5 @@ struct frame_record {
 	u8 ethernet;   /* 1: the bytes begin at an Ethernet header; else at the IP header */
 	u8 type;       /* PACKET_HOST and so on of linux/if_packet.h */
 	u8 pad[6];
-	char name[16]; /* of the interface */
 };
-ABI_SIZE(struct frame_record, 64);
+ABI_SIZE(struct frame_record, 48);

@@ -5,8 +5,7 @@
 
 #include "abi/types.h"
 
-#define SSH_PORT      22
-#define WIRE_NAME_LEN 16 /* IFNAMSIZ of include/uapi/linux/if.h */
+#define SSH_PORT 22
 
 enum wire_direction { DIRECTION_BOTH, DIRECTION_OUT, DIRECTION_IN };
 

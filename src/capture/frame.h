@@ -20,6 +20,12 @@ enum frame_type {
 	FRAME_TYPE_OUTGOING,
 };
 
+/* Of the kernel's number, from PACKET_HOST (0) to PACKET_OUTGOING (4). */
+static inline enum frame_type frame_type_of(uint8_t kernel)
+{
+	return kernel <= 4 ? (enum frame_type)(FRAME_TYPE_HOST + kernel) : FRAME_TYPE_UNKNOWN;
+}
+
 struct frame {
 	int64_t time_ns;     /* since the epoch */
 	uint32_t captured;   /* bytes there are, at most FRAME_MAX and at most length */

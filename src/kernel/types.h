@@ -21,7 +21,6 @@ struct seq_file;
 struct bpf_iter_meta;
 struct bpf_map;
 struct file;
-struct net_device;
 
 struct sock_common {
 	u32 skc_daddr;
@@ -88,12 +87,7 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
-struct net_device {
-	char name[16];
-};
-
 struct sk_buff {
-	struct net_device *dev;
 	u32 len;
 	u32 data_len;
 	void *data;

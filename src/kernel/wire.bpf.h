@@ -86,15 +86,3 @@ ALWAYS_INLINE bool wire_wants(const struct packet *p)
 {
 	return packet_wanted(&filter, p);
 }
-
-/* The name that the packet's interface has now; empty where it may not be read. Read here, as user
- * space can ask for names no longer once its privileges are gone, and interfaces come and go. */
-ALWAYS_INLINE void wire_interface(struct __sk_buff *skb, char *name)
-{
-	struct sk_buff *packet = (struct sk_buff *)skb;
-	struct net_device *device = NULL;
-
-	if (bpf_core_read(&device, sizeof(device), &packet->dev) ||
-	    bpf_core_read(name, WIRE_NAME_LEN, &device->name))
-		name[0] = '\0';
-}

@@ -133,8 +133,8 @@ static const unsigned bpf_commands[] = {
 	BPF_ITER_CREATE,
 };
 
-/* The last two ask what an interface is (loader/wire_name.h). */
-static const unsigned ioctls[] = {TIOCGWINSZ, TCGETS, SIOCGIFNAME, SIOCGIFHWADDR};
+/* The last asks for the name of an interface (loader/wire_name.h). */
+static const unsigned ioctls[] = {TIOCGWINSZ, TCGETS, SIOCGIFNAME};
 
 /* O_TMPFILE is two bits, one of which is O_DIRECTORY; the other alone is telling. */
 #define OPEN_WRITES (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))

@@ -12,7 +12,7 @@ struct wire_names;
 int wire_names_open(struct session *s, struct wire_names **out);
 void wire_names_free(struct wire_names *w);
 
-/* The interface with this index, as it was at most 100 ms before now_ns (CLOCK_MONOTONIC): valid
- * until the next call. One that has gone keeps its name as long as it is remembered; one that is
- * not known has an empty name. */
-const struct wire_interface *wire_names_of(struct wire_names *w, unsigned index, uint64_t now_ns);
+/* The name of the interface with this index, as it was at most 100 ms before now_ns
+ * (CLOCK_MONOTONIC): valid until the next call. One that has gone keeps it as long as it is
+ * remembered; that of one which is not known is empty. */
+const char *wire_names_of(struct wire_names *w, unsigned index, uint64_t now_ns);

@@ -8,15 +8,6 @@
 /* A capture file has whole packets, and they come faster than they are written. */
 #define RING_WHOLE (8 << 20)
 
-/* linux/if_packet.h, PACKET_HOST and so on. */
-static uint8_t frame_type_of(uint8_t kernel)
-{
-	static const uint8_t types[] = {FRAME_TYPE_HOST, FRAME_TYPE_BROADCAST, FRAME_TYPE_MULTICAST,
-					FRAME_TYPE_OTHERHOST, FRAME_TYPE_OUTGOING};
-
-	return kernel < ARRAY_SIZE(types) ? types[kernel] : FRAME_TYPE_UNKNOWN;
-}
-
 /* Whose the local end of a packet is. False: nobody's that is known. */
 static bool find_owner(struct packets *k, const struct packet *p, bool outgoing, struct owner *out)
 {
@@ -43,7 +34,7 @@ static struct frame frame_of(struct packets *k, const struct packets_record *r, 
 		.link = r->ethernet ? LINK_ETHERNET : LINK_RAW,
 		.direction = outgoing ? FRAME_DIRECTION_OUT : FRAME_DIRECTION_IN,
 		.type = frame_type_of(r->type),
-		.name = text_of(wire_names_of(k->names, r->ifindex, r->now_ns)->name),
+		.name = text_of(wire_names_of(k->names, r->ifindex, r->now_ns)),
 	};
 
 	if (k->writing) {

@@ -12,6 +12,7 @@ static uint64_t frames_seed; /* of this run: strangers choose what cookies stand
 #include <utlist.h>
 
 #include "capture/pcapng.h"
+#include "loader/wire_name.h"
 #include "tools/requests/requests.h"
 
 #ifndef STORE_BYTES /* the fuzzer's are smaller */
@@ -61,6 +62,7 @@ struct kept {
 
 struct frames {
 	struct capture_out *out;
+	struct wire_names *names;       /* NULL: packets come from a file */
 	struct kept *all;               /* by key */
 	struct kept *waiting, *decided; /* each the oldest first */
 	uint32_t head, tail, used;      /* of the store: where the next goes, where the oldest is */
@@ -91,7 +93,7 @@ int frames_new(struct requests *r)
 	frames_seed = hash_seed();
 	r->frames = t;
 	e = capture_out_open(r->session, &r->conf->out, &t->out);
-	return e;
+	return e || r->tap->read ? e : wire_names_open(r->session, &t->names);
 }
 
 uint32_t frames_ring(const struct requests *r, struct bpf_map *ring)
@@ -113,6 +115,7 @@ void frames_free(struct requests *r)
 		HASH_DEL(r->frames->all, k);
 		free(k);
 	}
+	wire_names_free(r->frames->names);
 	free(r->frames);
 	r->frames = NULL;
 }
@@ -326,13 +329,6 @@ void frames_keep(struct requests *r, uint64_t cookie, uint32_t number, const str
 
 int frames_record(struct session *s, const struct record *rec)
 {
-	static const uint8_t types[] = {
-		[PACKET_HOST] = FRAME_TYPE_HOST,
-		[PACKET_BROADCAST] = FRAME_TYPE_BROADCAST,
-		[PACKET_MULTICAST] = FRAME_TYPE_MULTICAST,
-		[PACKET_OTHERHOST] = FRAME_TYPE_OTHERHOST,
-		[PACKET_OUTGOING] = FRAME_TYPE_OUTGOING,
-	};
 	const struct frame_record *x = (const struct frame_record *)rec;
 	struct requests *r = session_state(s);
 	struct frame f = {
@@ -341,15 +337,15 @@ int frames_record(struct session *s, const struct record *rec)
 		.length = x->length,
 		.link = x->ethernet ? LINKTYPE_ETHERNET : LINKTYPE_RAW,
 		.direction = x->type == PACKET_OUTGOING ? FRAME_DIRECTION_OUT : FRAME_DIRECTION_IN,
-		.type = x->type < sizeof(types) ? types[x->type] : FRAME_TYPE_UNKNOWN,
-		.name = {x->name, (uint32_t)strnlen(x->name, sizeof(x->name))},
+		.type = (uint8_t)frame_type_of(x->type),
+		.name = TEXT("sockets"),
 		.bytes = (const uint8_t *)(x + 1),
 	};
 
 	if (!r->frames || x->captured > rec->size - sizeof(*x) || x->captured > x->length)
 		return 0;
-	if (!x->interface)
-		f.name = TEXT("sockets");
+	if (x->interface)
+		f.name = text_of(wire_names_of(r->frames->names, x->interface, x->now_ns));
 	frames_keep(r, x->cookie, x->number, &f, x->interface);
 	return r->shown;
 }

@@ -210,7 +210,6 @@ static __noinline void wire_frame(struct __sk_buff *skb, const struct flow *f, u
 		.type = skb->pkt_type,
 	};
 
-	wire_interface(skb, about.name);
 	frame_emit(skb, &about, about.ethernet ? 0 : wire_link_header(skb));
 }
 
