@@ -150,8 +150,9 @@ def four(s, options=b"", **more):
     return ipv4(tcp(s, options), s.ends.address(4, s.client), s.ends.address(4, not s.client), **more)
 
 
-def six(s, **more):
-    return ipv6(tcp(s), s.ends.address(6, s.client), s.ends.address(6, not s.client), **more)
+def six(s, before=(6, b""), **more):
+    """The segment in IPv6; before: one header more in front of it, as its number and its bytes."""
+    return ipv6(before[1] + tcp(s), s.ends.address(6, s.client), s.ends.address(6, not s.client), before[0], **more)
 
 
 def over4(s, payload, protocol, **more):
@@ -176,11 +177,16 @@ KINDS = {
                                               options=NOP), IPV4)),
     "do not fragment": (4, lambda s: ethernet(four(s, fragment=0x4000), IPV4)),
     "extension headers": (6, lambda s: ethernet(six(s, headers=(0, 60, 43, 60)), IPV6)),
+    "atomic fragment": (6, lambda s: ethernet(six(s, before=(44, struct.pack("!BBHI", 6, 0, 0, 9))), IPV6)),
+    "authentication": (6, lambda s: ethernet(six(s, before=(51, bytes([6, 4]) + bytes(22))), IPV6)),
     "vlan": (4, lambda s: ethernet(four(s), VLAN, IPV4)),
     "vlan, ipv6": (6, lambda s: ethernet(six(s), VLAN, IPV6)),
     "qinq": (4, lambda s: ethernet(four(s), QINQ, VLAN, IPV4)),
     "padding": (4, lambda s: ethernet(four(s), IPV4).ljust(60, b"P") + b"FCS!"),
     "padding, ipv6": (6, lambda s: ethernet(six(s), IPV6) + b"GET / HTTP/1.1\r\n"),
+    "ipv4 in ipv4": (4, lambda s: ethernet(over4(s, four(s), 4), IPV4)),
+    "ipv6 in ipv4": (6, lambda s: ethernet(over4(s, six(s), 41), IPV4)),
+    "ipv4 in ipv6": (4, lambda s: ethernet(over6(s, four(s), 4), IPV6)),
     "gre": (4, lambda s: ethernet(over4(s, gre(four(s), IPV4), GRE), IPV4)),
     "gre, ipv6": (6, lambda s: ethernet(over4(s, gre(six(s), IPV6), GRE), IPV4)),
     "gre, checksum": (4, lambda s: ethernet(over4(s, gre(four(s), IPV4, checksum=True), GRE), IPV4)),

@@ -12,7 +12,7 @@ import lib
 import pcaps
 from frames import COMPARED, KINDS, START, Ends, Talk, Traffic, compare, conversation, ethernet, four, framed, iso, six, together
 from lib import TAPLINE, Netns, Nginx, Proc, Tapline, ab, curl, equal, one, run, same, temp_dir, timeout, wait_for
-from router import CLIENT, NOT_ON_THE_WIRE, SERVER, all_whole, as_logged, null, through_router
+from router import CLIENT, NOT_ON_THE_WIRE, SERVER, all_whole, as_logged, null, through_router, wire
 
 _random = random.Random(11)
 
@@ -234,8 +234,11 @@ def test_a_link_without_headers():
             run("ip", "-n", ns, "link", "set", "t0", "up")
             run("ip", "-n", ns, "addr", "add", f"10.213.7.{n}", "peer", f"10.213.7.{3 - n}", "dev", "t0")
         with site(b) as nginx:
-            with tcpdump(folder, a, tun=["-i", "t0"]):
+            with tcpdump(folder, a, tun=["-i", "t0"]), wire("t0", ns=a) as client, wire("any", ns=b) as server:
                 n = visit(nginx, "10.213.7.2", a)
+            for tap, side in ((client, "client"), (server, "server")):
+                as_logged(tap.stop(), nginx.log(n))
+                equal({r["side"] for r in tap.rows}, {side}, "side")
             assert "Raw IP" in pcaps.capinfos(f"{folder}/tun", "-E"), pcaps.capinfos(f"{folder}/tun", "-E")
             as_logged(agree(f"{folder}/tun", nginx.port, n), nginx.log(n))
 

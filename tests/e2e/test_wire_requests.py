@@ -97,6 +97,25 @@ def test_saturation_by_wrk_through_a_router():
         assert max(more, less) <= len(rows) - len(good), (more, less)  # what wrk left unread was logged
 
 
+def test_a_bridge_shows_each_call_once():
+    """What passes is seen on both ports and, with any, wherever else."""
+    with Netns("a") as a, Netns("r") as r, Netns("b") as b, Nginx(KILOBYTE, ns=b, buffered=True) as nginx:
+        made = run("ip", "-n", r, "link", "add", "br0", "type", "bridge", check=False)
+        if made.returncode:
+            raise lib.Skip(f"no bridge here: {made.stderr.strip()}")
+        for host, address, name in ((a, "10.213.7.1/24", "v"), (b, "10.213.7.2/24", "w")):
+            lib.veth(host, address, r, "0.0.0.0/0", name)
+            run("ip", "-n", r, "link", "set", f"{name}1", "master", "br0")
+        run("ip", "-n", r, "link", "set", "br0", "up")
+        with wire("any", ns=r) as every, wire("v1", "w1", ns=r) as ports:
+            equal(ab(nginx.url("/bridged", "10.213.7.2"), 1000, ns=a), 1000, "ab's count")
+            taken = [stopped(tap) for tap in (every, ports)]
+        nginx.stop()
+        for rows in taken:
+            as_logged(rows, nginx.log(1000))
+            forwarded(rows)
+
+
 # ---- several CPUs ----
 
 
@@ -119,6 +138,8 @@ def several_cpus(to_server, to_client):
     backend = "server { listen unix:@DIR@/back.sock; access_log off; location / { return 200 'read\\n'; } }"
     with through_router() as (a, r, b, v4, _), Nginx(server, top=backend, ns=b, workers=2, buffered=True) as nginx:
         spread(r, to_server, to_client)
+        for ns, link in ((a, "v0"), (b, "w0")):  # as many packets as there are segments
+            run("ip", "-n", ns, "link", "set", link, "gso_max_segs", 1)
         body = nginx.file("body", size=200_000)
         counts = []
         with wire("v1", "w1", ns=r, to_file=True) as both, wire("w1", ns=r, to_file=True) as tap:
