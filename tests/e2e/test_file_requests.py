@@ -4,9 +4,12 @@ The same requests, statuses, sizes and times to the microsecond; damage is said 
 
 import collections
 import contextlib
+import fcntl
 import os
 import random
 import re
+import struct
+import termios
 
 import lib
 import pcaps
@@ -353,7 +356,12 @@ def test_what_a_capture_lost():
         talks.append(without(five_calls(40000 + i, START + i * 10**9), lost))
     traffic = together(*(t for t, _ in talks))
     with temp_dir() as folder:
-        rows, _ = requests(pcaps.save(folder, "lost", pcaps.pcap(1, traffic.frames, nano=True)))
+        path = pcaps.save(folder, "lost", pcaps.pcap(1, traffic.frames, nano=True))
+        rows, _ = requests(path)
+        groups, _ = requests(path, "--by", "client_port")
+    assert [r for r in rows if r["response_bytes"] is None], "rows that do not know how long the response was"
+    for name in ("request_bytes", "response_bytes"):
+        equal(sum(g[name] for g in groups), sum(r[name] or 0 for r in rows), f"{name} of all groups")
     facts = {tuple(f[k] for k in COMPARED) for f in traffic.facts}
     unmarked = [tuple(r[k] for k in COMPARED) for r in rows if not r["quality"]]
     equal([row for row in unmarked if row not in facts][:3], [], "rows that are wrong and do not say so")
@@ -395,6 +403,24 @@ def test_a_pipe_is_read_as_it_grows():
         compare(tap.expect_rows(4), first.facts + later.facts, times=True)
         equal(len(tap.stop()), 4, "rows after Ctrl-C")
         os.close(write)
+
+
+def unread(pipe):
+    """Bytes in a pipe."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+
+
+def test_ctrl_c_shows_what_was_read_of_a_pipe():
+    """What waits for its order included, and a call that is not over."""
+    traffic = framed(conversation(Ends(40000), start=START), "ipv4")
+    read, write = os.pipe()
+    with Tapline("-r", "-", stdin=read) as tap:
+        os.close(read)
+        os.write(write, pcaps.pcap(1, traffic.frames[:-4], nano=True))
+        wait_for(lambda: unread(write) == 0, 5, "tapline to read")
+        rows = tap.stop()
+        os.close(write)
+    equal([(r["path"], r["status"]) for r in rows], [("/first", 200), ("/second", 201)], "rows")
 
 
 # ---- options ----

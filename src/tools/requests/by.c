@@ -155,7 +155,8 @@ void by_add(struct by *b, const struct call_row *row)
 		.timed = timed,
 		.total_us = timed ? row->total_us : 0,
 		.request_bytes = row->row.known & 1ull << C_REQUEST_BYTES ? row->request_bytes : 0,
-		.response_bytes = row->response_bytes,
+		.response_bytes =
+			row->row.known & 1ull << C_RESPONSE_BYTES ? row->response_bytes : 0,
 	};
 
 	for (unsigned i = 0; i < b->n_keys; i++) {
