@@ -7,6 +7,9 @@
 
 #define SSH_PORT 22
 
+/* Types of links, each with a filter of its own in wire_filters of kernel/wire.bpf.h. */
+enum wire_link { WIRE_ETHERNET, WIRE_BARE_IP, WIRE_LINKS };
+
 enum wire_direction { DIRECTION_BOTH, DIRECTION_OUT, DIRECTION_IN };
 
 /* A socket, as the packets that it sends and gets name it. Remote is 0 for one that is not

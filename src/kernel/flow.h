@@ -12,8 +12,11 @@
 struct turn_lock {
 }; /* nobody else is inside: flow_enter() */
 #endif
+#include "kernel/filter.h"
 #include "kernel/heads.h"
 #include "kernel/packet.h"
+
+#include "abi/wire.h"
 
 /* Both directions of a connection have the same: of its two ends, a is the lower one. */
 struct flow_key {
@@ -56,7 +59,8 @@ struct flow_edge {
 /* A segment that comes so long after the end of its connection, with new bytes, is not of it. */
 #define FLOW_LINGER_NS 1000000000ull
 
-/* A RST further than this from the last byte is not of this connection. */
+/* An end takes a RST only at the number that it waits for (RFC 5961 3.2): the next one, behind a
+ * FIN the one after it, or what it has acknowledged so far, at most this much less. */
 #define FLOW_RESET_MAX (1 << 16)
 
 struct flow_segment {
@@ -76,6 +80,26 @@ ALWAYS_INLINE void flow_payload(packet_bytes *b, struct flow *f, struct payload 
 				u32 len);
 /* What user space knows of the connection: enum mark, or 0. */
 ALWAYS_INLINE u32 flow_mark_of(const struct flow *f);
+
+/* What becomes of a packet, tunnels looked into. SSH is left out unless it was asked for (ssh), so
+ * that a remote terminal does not feed itself. */
+enum flow_decision { FLOW_TAKEN, FLOW_LEFT, FLOW_FRAGMENT, FLOW_SSH };
+
+ALWAYS_INLINE enum flow_decision flow_decide(const volatile struct filter *f, bool ssh,
+					     const struct packet *p)
+{
+	if (p->flags & PACKET_FRAGMENT)
+		return FLOW_FRAGMENT;
+	if (p->protocol != PROTO_TCP || !(p->flags & PACKET_PAYLOAD) ||
+	    (!p->payload_length && !(p->tcp_flags & (FLOW_SYN | FLOW_FIN | FLOW_RST))))
+		return FLOW_LEFT;
+	if (!ssh && (p->source_port == SSH_PORT || p->destination_port == SSH_PORT))
+		return FLOW_SSH;
+	if (!filter_has_port(f, p->source_port, p->destination_port) ||
+	    !filter_has_address(f, p->source, p->destination))
+		return FLOW_LEFT;
+	return FLOW_TAKEN;
+}
 
 ALWAYS_INLINE bool flow_b_is_lower(const struct packet *p)
 {
@@ -455,7 +479,7 @@ ALWAYS_INLINE void flow_ends(struct flow *f, const struct flow_segment *v)
 	s32 far = v->s.seq - c->next[d];
 
 	if (v->flags & FLOW_RST) {
-		if (far < -FLOW_RESET_MAX || far > FLOW_RESET_MAX)
+		if (far < -FLOW_RESET_MAX || far > 1)
 			return;
 		c->flags |= EX_RESET;
 		f->over = 1;

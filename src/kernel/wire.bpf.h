@@ -72,6 +72,22 @@ ALWAYS_INLINE bool wire_is_ethernet(struct __sk_buff *skb)
 	return true;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, WIRE_LINKS);
+	__type(key, u32);
+	__type(value, u32);
+} wire_filters SEC(".maps");
+
+/* In front of the tap where it watches every interface with a filter, which fits one type of link.
+ * A link for which the filter makes no sense has none, and nothing on it matches. */
+SEC("socket")
+int wire_dispatch(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &wire_filters, wire_is_ethernet(skb) ? WIRE_ETHERNET : WIRE_BARE_IP);
+	return 0;
+}
+
 /* from_ethernet: what wire_is_ethernet said. */
 ALWAYS_INLINE void wire_walk(struct __sk_buff *skb, bool from_ethernet, struct packet *p)
 {

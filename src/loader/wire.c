@@ -91,7 +91,7 @@ static int bind_to(struct session *s, const struct wire_interface *i, int fd, in
 }
 
 static int watch_one(struct session *s, const struct wire_interface *i, const struct wire_tap *t,
-		     const struct wire_filter *filter, int program)
+		     const struct wire_filter *filter, const struct bpf_object *obj, int program)
 {
 	/* The kernel side decides it, too; here it also saves the work. On loopback each packet
 	 * goes out and comes in: one of the two is enough. */
@@ -100,7 +100,8 @@ static int watch_one(struct session *s, const struct wire_interface *i, const st
 	int r, fd;
 
 	if (filter->expression)
-		program = wire_filter_load(s, i, filter, program);
+		program = i->index ? wire_filter_load(s, i, filter, program)
+				   : wire_filter_load_all(s, obj, filter, program);
 	if (program < 0)
 		return program;
 	fd = packet_socket(s);
@@ -135,8 +136,10 @@ static int find_all(struct session *s, const struct opt_list *names, struct wire
 	return (int)n;
 }
 
-int wire_watch(struct session *s, const struct wire_tap *t, int program)
+int wire_watch(struct session *s, const struct wire_tap *t, const struct bpf_object *obj,
+	       const struct bpf_program *tap)
 {
+	int program = bpf_program__fd(tap);
 	struct wire_interface found[OPT_LIST_MAX];
 	_cleanup_free_ char *expression = NULL;
 	struct wire_filter filter = {.dump = t->dump_filter};
@@ -154,7 +157,7 @@ int wire_watch(struct session *s, const struct wire_tap *t, int program)
 	if (n < 0)
 		return n;
 	for (int i = 0; !r && i < n; i++)
-		r = watch_one(s, &found[i], t, &filter, program);
+		r = watch_one(s, &found[i], t, &filter, obj, program);
 	return r;
 }
 

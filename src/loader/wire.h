@@ -31,12 +31,13 @@ struct wire_tap {
 extern const char *const wire_directions[]; /* words of an option, by enum wire_direction */
 
 /*
- * From here on program (a loaded socket filter that returns 0, borrowed) sees what passes; its
+ * From here on tap (a socket filter of obj, which is loaded; it returns 0) sees what passes; its
  * packets begin at the link layer. With a filter it is called by another that sees them first. An
  * interface that is named twice is watched once. The sockets are the session's, and go with it.
  * 0 or -errno, said.
  */
-int wire_watch(struct session *s, const struct wire_tap *t, int program);
+int wire_watch(struct session *s, const struct wire_tap *t, const struct bpf_object *obj,
+	       const struct bpf_program *tap);
 
 /* Does --port or the filter name this port? False also where that does not compile, which
  * wire_watch will say. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* From an expression to a loaded program. One program fits one link layer, so that a filter on
- * every interface is refused where these differ. */
+ * every interface is two, and which of them, each packet's link says. */
 #include "loader/wire_filter.h"
 
 #include <bpf/bpf.h>
@@ -49,25 +49,6 @@ int wire_expression_fail(struct session *s, int error, const char *expression,
 static bool has_ethernet(const struct wire_interface *i)
 {
 	return i->type == ARPHRD_ETHER || i->type == ARPHRD_LOOPBACK;
-}
-
-/* All that are there have to be alike. example: one of them. 0 or -errno, said. */
-static int check_all(struct session *s, struct wire_interface *example)
-{
-	_cleanup_(wire_free_namesp) struct if_nameindex *names = if_nameindex();
-
-	for (struct if_nameindex *n = names; n && n->if_index; n++) {
-		int r = wire_find(s, n->if_name, example);
-
-		if (r)
-			return r;
-		if (!has_ethernet(example))
-			return session_fail(s, -EPROTONOSUPPORT,
-					    "a filter on all interfaces wants Ethernet on each, "
-					    "and '%s' has none: name interfaces with -i",
-					    example->name);
-	}
-	return names && names->if_index ? 0 : session_fail(s, -ENODEV, "there is no interface");
 }
 
 static int compile(struct session *s, const struct wire_interface *i, const char *expression,
@@ -123,28 +104,92 @@ static int load(struct session *s, const struct filter_ebpf *e)
 	return session_own_fd(s, fd) ? session_fail(s, -EMFILE, "too many filters") : fd;
 }
 
+/* The compiled filter becomes a program that hands what matches to program, or is printed. */
+static int install(struct session *s, const struct filter_program *p,
+		   const struct wire_filter *filter, int program)
+{
+	struct filter_ebpf e = {0};
+	char why[128];
+	int table = table_of(s, program), r;
+
+	if (table < 0)
+		return table;
+	r = filter_translate(p, table, &e, why, sizeof(why));
+	if (r)
+		r = session_fail(s, r, "filter: %s", why);
+	else
+		r = filter->dump ? dump(s, p, &e) : load(s, &e);
+	filter_ebpf_free(&e);
+	return r;
+}
+
 int wire_filter_load(struct session *s, const struct wire_interface *i,
 		     const struct wire_filter *filter, int program)
 {
-	struct wire_interface example = *i;
 	struct filter_program p = {0};
-	struct filter_ebpf e = {0};
-	char why[128];
-	int table, r = i->index ? 0 : check_all(s, &example);
+	int r = compile(s, i, filter->expression, &p);
 
-	if (!r)
-		r = compile(s, &example, filter->expression, &p);
 	if (r)
 		return r;
-	table = table_of(s, program);
-	r = table < 0 ? table : filter_translate(&p, table, &e, why, sizeof(why));
-	if (r && table >= 0)
-		r = session_fail(s, r, "filter: %s", why);
-	if (!r)
-		r = filter->dump ? dump(s, &p, &e) : load(s, &e);
-	filter_ebpf_free(&e);
+	r = install(s, &p, filter, program);
 	filter_program_free(&p);
 	return r;
+}
+
+/* An interface with Ethernet, of which there is always one: loopback. 0 or -errno, said. */
+static int find_ethernet(struct session *s, struct wire_interface *out)
+{
+	_cleanup_(wire_free_namesp) struct if_nameindex *names = if_nameindex();
+
+	for (struct if_nameindex *n = names; n && n->if_index; n++) {
+		int r = wire_find(s, n->if_name, out);
+
+		if (r || has_ethernet(out))
+			return r;
+	}
+	return session_fail(s, -ENODEV, "filter: no interface here has Ethernet, name one with -i");
+}
+
+/* For links with bare IP the same expression, as far as it makes sense there: `ether host` does
+ * not. 0 or -errno, said. */
+static int load_bare(struct session *s, const struct wire_filter *filter, int table, int program)
+{
+	struct filter_link link = {.type = LINKTYPE_RAW, .snaplen = SNAPLEN, .live = "lo"};
+	struct filter_error error = {.at = -1};
+	struct filter_program p = {0};
+	uint32_t at = WIRE_BARE_IP;
+	int fd;
+
+	if (filter_compile(filter->expression, &link, &p, &error))
+		return 0;
+	fd = install(s, &p, filter, program);
+	filter_program_free(&p);
+	if (fd < 0)
+		return fd;
+	return bpf_map_update_elem(table, &at, &fd, BPF_ANY)
+		       ? session_fail(s, -errno, "filter: cannot fill its table: %s",
+				      strerror(errno))
+		       : 0;
+}
+
+int wire_filter_load_all(struct session *s, const struct bpf_object *obj,
+			 const struct wire_filter *filter, int program)
+{
+	int table = bpf_object__find_map_fd_by_name(obj, "wire_filters");
+	struct wire_interface ethernet;
+	uint32_t at = WIRE_ETHERNET;
+	int fd, r = find_ethernet(s, &ethernet);
+
+	if (r)
+		return r;
+	fd = wire_filter_load(s, &ethernet, filter, program);
+	if (fd < 0)
+		return fd;
+	if (bpf_map_update_elem(table, &at, &fd, BPF_ANY))
+		return session_fail(s, -errno, "filter: cannot fill its table: %s",
+				    strerror(errno));
+	r = load_bare(s, filter, table, program);
+	return r ? r : bpf_program__fd(bpf_object__find_program_by_name(obj, "wire_dispatch"));
 }
 
 bool wire_filter_names_port(const char *expression, uint16_t port)

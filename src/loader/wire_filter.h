@@ -24,6 +24,10 @@ int wire_expression_fail(struct session *s, int error, const char *expression,
  */
 int wire_filter_load(struct session *s, const struct wire_interface *i,
 		     const struct wire_filter *filter, int program);
+/* The same for a socket on every interface, whatever its link: by wire_dispatch and wire_filters of
+ * obj (kernel/wire.bpf.h), which is loaded. The descriptor is obj's. */
+int wire_filter_load_all(struct session *s, const struct bpf_object *obj,
+			 const struct wire_filter *filter, int program);
 
 /* Does the expression, as for Ethernet, name this port? False where it does not compile. */
 bool wire_filter_names_port(const char *expression, uint16_t port);

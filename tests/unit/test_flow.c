@@ -348,6 +348,20 @@ static void test_a_port_used_again(void **state)
 	records("#0 fin 5+0 'other' '' rspfin");
 }
 
+/* Anybody may send a SYN: it takes an answer to end what is there. */
+static void test_a_syn_that_is_not_answered(void **state)
+{
+	(void)state;
+	begin();
+	handshake();
+	req(0, 0, "ask");
+	play(true, 500000, 0, "", FLOW_SYN);
+	rsp(0, 3, "answer");
+	fin(false, 6, 3);
+	fin(true, 3, 7);
+	records("#0 fin 3+6 'ask' 'answer' rspfin");
+}
+
 /* ---- what the wire does to segments ---- */
 
 static void test_seen_twice(void **state)
@@ -625,6 +639,7 @@ int main(void)
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_late_segments),
 		cmocka_unit_test(test_a_port_used_again),
+		cmocka_unit_test(test_a_syn_that_is_not_answered),
 		cmocka_unit_test(test_seen_twice),
 		cmocka_unit_test(test_overlaps_and_holes),
 		cmocka_unit_test(test_turns_that_were_lost),

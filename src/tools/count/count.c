@@ -83,7 +83,7 @@ static int open_live(struct count *c)
 		r = load(c);
 	if (!r && c->conf->by == BY_PROCESS)
 		r = flows_open(c);
-	return r ? r : wire_watch(c->session, &tap, bpf_program__fd(c->kernel->progs.count_filter));
+	return r ? r : wire_watch(c->session, &tap, c->kernel->obj, c->kernel->progs.count_filter);
 }
 
 /* ---- the run ---- */

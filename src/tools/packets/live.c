@@ -135,7 +135,7 @@ int packets_live_open(struct packets *k)
 	if (!r)
 		r = load(k, &tap);
 	return r ? r
-		 : wire_watch(k->session, &tap, bpf_program__fd(k->kernel->progs.packets_filter));
+		 : wire_watch(k->session, &tap, k->kernel->obj, k->kernel->progs.packets_filter);
 }
 
 void packets_live_ledger(const struct packets *k, struct buf *out)

@@ -97,7 +97,8 @@ static int check_options(struct session *s, const struct requests_conf *asked)
 	return 0;
 }
 
-static int requests_open(struct session *s, void *conf)
+/* What keeps calls between their records. 0 or -errno, said. */
+static int open_tables(struct requests *r)
 {
 	struct join_conf join = {.entries = HELD,
 				 .remembered = REMEMBERED,
@@ -105,24 +106,11 @@ static int requests_open(struct session *s, void *conf)
 				 .paired_hold_ns = PAIRED_HOLD_NS,
 				 .seed = hash_seed(),
 				 .done = calls_done,
-				 .complete = calls_complete};
-	const struct requests_conf *asked = conf;
-	struct requests *r;
+				 .complete = calls_complete,
+				 .arg = r};
 	int e;
 
-	e = check_options(s, asked);
-	if (e)
-		return e;
-	r = calloc(1, sizeof(*r));
-	if (!r)
-		return session_fail(s, -ENOMEM, "no memory");
-	session_set_state(s, r);
-	r->session = s;
-	r->conf = conf;
-	r->tap = tap_of(asked);
-	r->now_ns = r->tap->read ? 0 : clock_mono_ns(); /* records come before the first tick */
-	join.arg = r;
-	if (filter_has_owner(session_filter(s))) /* the other end may be kept out */
+	if (filter_has_owner(session_filter(r->session))) /* the other end may be kept out */
 		join.paired_hold_ns = HOLD_NS;
 	e = join_new(&join, &r->join);
 	if (!e)
@@ -133,27 +121,57 @@ static int requests_open(struct session *s, void *conf)
 		e = followed_new(r);
 	if (!e)
 		e = told_new(&r->told);
-	if (e)
-		return session_fail(s, e, "no memory");
-	if (r->conf->in_flight)
-		e = session_set_schema(s, &call_schema, 1ull << C_AGE_US,
-				       output_for_people(session_output(s))
-					       ? 1ull << C_STATUS | 1ull << C_TTFB_US |
-							 1ull << C_TOTAL_US
-					       : 0);
-	else if (r->conf->heads && !output_for_people(session_output(s)))
+	return e ? session_fail(r->session, e, "no memory") : 0;
+}
+
+/* Columns as the options ask for them, and which of them cost something. 0 or -errno, said. */
+static int choose_columns(struct requests *r)
+{
+	const struct requests_conf *conf = r->conf;
+	struct session *s = r->session;
+	bool people = output_for_people(session_output(s));
+	int e = 0;
+
+	if (conf->in_flight)
+		e = session_set_schema(
+			s, &call_schema, 1ull << C_AGE_US,
+			people ? 1ull << C_STATUS | 1ull << C_TTFB_US | 1ull << C_TOTAL_US : 0);
+	else if (conf->heads && !people)
 		e = session_set_schema(s, &call_schema,
 				       1ull << C_REQUEST_HEAD | 1ull << C_RESPONSE_HEAD, 0);
-	if (!e) /* --by adds its own */
-		r->wanted = r->conf->by.n ? session_where_columns(s) : session_columns(s);
-	if (r->conf->heads)
+	if (e)
+		return e;
+	/* --by adds its own */
+	r->wanted = conf->by.n ? session_where_columns(s) : session_columns(s);
+	if (conf->heads)
 		r->wanted |= 1ull << C_REQUEST_HEAD;
+	if (conf->out.path) /* for comments */
+		r->wanted |= OWNER_COLUMNS;
+	return 0;
+}
+
+static int requests_open(struct session *s, void *conf)
+{
+	struct requests *r;
+	int e = check_options(s, conf);
+
+	if (e)
+		return e;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return session_fail(s, -ENOMEM, "no memory");
+	session_set_state(s, r);
+	r->session = s;
+	r->conf = conf;
+	r->tap = tap_of(conf);
+	r->now_ns = r->tap->read ? 0 : clock_mono_ns(); /* records come before the first tick */
+	e = open_tables(r);
+	if (!e)
+		e = choose_columns(r);
 	if (!e && r->conf->by.n)
 		e = by_new(r, &r->by);
 	if (!e)
 		e = frames_new(r);
-	if (r->frames) /* for comments */
-		r->wanted |= OWNER_COLUMNS;
 	return e ? e : r->tap->open(r);
 }
 

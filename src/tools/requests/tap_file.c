@@ -183,25 +183,17 @@ static void take_segment(struct requests *r, struct connection *c, packet_bytes 
 	flow_drop(t, c);
 }
 
-/* Does anybody want it? What is left out of a kind of its own is counted. */
-static bool wanted(struct requests *r, const struct packet *p)
+/* What is not taken is counted, where that is not for want of interest. */
+static bool takes(struct requests *r, const struct packet *p)
 {
-	const struct filter *f = session_filter(r->session);
-	bool ssh = p->source_port == SSH_PORT || p->destination_port == SSH_PORT;
+	struct file *t = r->file;
+	enum flow_decision decision = flow_decide(session_filter(r->session), t->ssh_shown, p);
 
-	if (p->flags & PACKET_FRAGMENT) {
-		r->file->fragments++;
-		return false;
-	}
-	if (p->protocol != PROTO_TCP || !(p->flags & PACKET_PAYLOAD) ||
-	    (!p->payload_length && !(p->tcp_flags & (FLOW_SYN | FLOW_FIN | FLOW_RST))))
-		return false;
-	if (ssh && !r->file->ssh_shown) {
-		r->file->ssh_bytes += p->payload_length;
-		return false;
-	}
-	return filter_has_port(f, p->source_port, p->destination_port) &&
-	       filter_has_address(f, p->source, p->destination);
+	if (decision == FLOW_FRAGMENT)
+		t->fragments++;
+	if (decision == FLOW_SSH)
+		t->ssh_bytes += p->payload_length;
+	return decision == FLOW_TAKEN;
 }
 
 static int take(struct requests *r, const struct frame *f, const struct link *l)
@@ -215,7 +207,7 @@ static int take(struct requests *r, const struct frame *f, const struct link *l)
 
 	packet_walk(&b, l->offset, l->ethertype, &p);
 	packet_inside(&b, &p, &tunnel);
-	if (!wanted(r, &p))
+	if (!takes(r, &p))
 		return 0;
 	flow_of(&p, &tunnel, &key, &v);
 	v.s.now = (u64)f->time_ns;

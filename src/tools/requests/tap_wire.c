@@ -67,7 +67,7 @@ static int wire_open(struct requests *r)
 		.sweep_all = &k->bss->sweep_all,
 	};
 	e = sweep_attach(r, k->progs.wire_sweep, r->wire->flows_fd);
-	return e ? e : wire_watch(s, &tap, bpf_program__fd(k->progs.wire_filter));
+	return e ? e : wire_watch(s, &tap, k->obj, k->progs.wire_filter);
 }
 
 static void socket_of(const struct exchange *x, bool client, struct wire_socket *out)
@@ -115,9 +115,8 @@ static void wire_ledger(struct requests *r, struct buf *out)
 	ledger_line(out, "flows", made, "connections that were followed");
 	ledger_line(out, "evicted_flows", made > gone ? made - gone : 0,
 		    "connections of these that were forgotten for want of room");
-	if (session_counter(s, COUNT_FRAGMENTS))
-		ledger_line(out, "fragments", session_counter(s, COUNT_FRAGMENTS),
-			    "IP fragments, which are not followed");
+	ledger_line(out, "fragments", session_counter(s, COUNT_FRAGMENTS),
+		    "IP fragments, which are not followed");
 	if (session_counter(s, COUNT_LATE))
 		ledger_line(out, "late", session_counter(s, COUNT_LATE),
 			    "segments with new bytes, right after their connection's end");

@@ -124,6 +124,16 @@ ALWAYS_INLINE bool wire_same_key(const struct flow_key *a, const struct flow_key
 	       a->tunnel == b->tunnel && a->network == b->network;
 }
 
+/* It is over, and nobody is inside any more who would change it. What comes late is known by its
+ * last numbers, which are there already; another flow may have its place. */
+static __noinline void wire_forget(const struct flow_key *key, u64 cookie)
+{
+	struct flow *f = bpf_map_lookup_elem(&flows, key);
+
+	if (f && f->cookie == cookie && !bpf_map_delete_elem(&flows, key))
+		count(COUNT_FLOWS_ENDED, 1);
+}
+
 /* It may open a connection. Apart, as what has a stack of its own is not under
  * that of the engine. */
 static __noinline void wire_syn(const struct flow_key *key, const struct flow_segment *v, u64 now)
@@ -131,6 +141,7 @@ static __noinline void wire_syn(const struct flow_key *key, const struct flow_se
 	struct flow *f = bpf_map_lookup_elem(&flows, key);
 	struct flow_edge *known, e = {};
 	bool restarts;
+	u64 cookie;
 	u32 turn;
 
 	if (f) {
@@ -144,9 +155,10 @@ static __noinline void wire_syn(const struct flow_key *key, const struct flow_se
 			flow_end(f, END_CLOSE, now);
 			f->over = 1;
 		}
+		cookie = f->cookie;
 		flow_leave(f, turn);
-		if (restarts && !bpf_map_delete_elem(&flows, key))
-			count(COUNT_FLOWS_ENDED, 1);
+		if (restarts)
+			wire_forget(key, cookie);
 	}
 	known = bpf_map_lookup_elem(&edges, key);
 	if (known)
@@ -188,15 +200,13 @@ static __noinline struct flow *wire_make(struct __sk_buff *skb, const struct flo
 	return f;
 }
 
-/* It is over: forgotten, but for its last numbers, by which what comes late is known. */
-static __noinline void wire_forget(const struct flow_key *key, const struct flow *f, u64 now)
+/* Its end is remembered while this CPU is inside, so that a SYN comes after it. */
+static __noinline void wire_close(const struct flow_key *key, const struct flow *f, u64 now)
 {
 	struct flow_edge e;
 
 	flow_closed(f, &e, now);
 	bpf_map_update_elem(&edges, key, &e, BPF_ANY);
-	if (!bpf_map_delete_elem(&flows, key))
-		count(COUNT_FLOWS_ENDED, 1);
 }
 
 static __noinline void wire_frame(struct __sk_buff *skb, const struct flow *f, u64 now)
@@ -218,6 +228,7 @@ ALWAYS_INLINE void wire_segment(struct __sk_buff *skb, const struct flow_key *ke
 {
 	bool made = false, over = false;
 	u32 turn = MADE_TURN;
+	u64 cookie;
 	struct flow *f;
 
 	f = bpf_map_lookup_elem(&flows, key);
@@ -238,20 +249,27 @@ ALWAYS_INLINE void wire_segment(struct __sk_buff *skb, const struct flow_key *ke
 			flow_take(skb, f, v);
 			if (frames_kept)
 				wire_frame(skb, f, v->s.now);
+			if (f->over)
+				wire_close(key, f, v->s.now);
 		}
 		over = f->over;
 	}
+	cookie = f->cookie;
 	flow_leave(f, turn);
-	if (over) /* nobody changes it any more, and its place is its own until it is deleted */
-		wire_forget(key, f, v->s.now);
+	if (over)
+		wire_forget(key, cookie);
 }
 
-ALWAYS_INLINE bool wire_follows(const struct packet *p)
+/* What is not taken is counted, where that is not for want of interest. */
+ALWAYS_INLINE bool wire_takes(const struct packet *p)
 {
-	if (!(p->flags & PACKET_FRAGMENT))
-		return p->protocol == PROTO_TCP && p->flags & PACKET_PAYLOAD;
-	count(COUNT_FRAGMENTS, 1);
-	return false;
+	u32 decision = flow_decide(&filter, ssh_shown, p);
+
+	if (decision == FLOW_FRAGMENT)
+		count(COUNT_FRAGMENTS, 1);
+	if (decision == FLOW_SSH)
+		count(COUNT_SSH_BYTES, p->payload_length);
+	return decision == FLOW_TAKEN;
 }
 
 SEC("socket")
@@ -269,11 +287,7 @@ int wire_filter(struct __sk_buff *skb)
 	else if (!packet_quick_tcp(skb, &p))
 		packet_walk_frame(skb, 0, &p);
 	packet_inside(skb, &p, &tunnel);
-	if (!wire_follows(&p) ||
-	    (!p.payload_length && !(p.tcp_flags & (FLOW_SYN | FLOW_FIN | FLOW_RST))))
-		return 0;
-	if (!tap_wants_ports(p.source_port, p.destination_port, p.payload_length) ||
-	    !filter_addresses(p.source, p.destination))
+	if (!wire_takes(&p))
 		return 0;
 	flow_of(&p, &tunnel, &key, &v);
 	v.s.now = bpf_ktime_get_ns();
