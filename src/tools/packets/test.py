@@ -356,6 +356,27 @@ def test_bare_ip_links():
             equal([r["payload"] for r in filtered.stop()], ["four", "six"], "rows of the filter")
 
 
+def test_a_filter_on_every_interface_fits_each_kind_of_link():
+    """A tun device without a link header, made after the start, beside loopback, which has Ethernet's."""
+    if not os.path.exists("/dev/net/tun"):
+        raise Skip("this kernel has no tun devices")
+    with Netns("a") as a, packets(a, "udp dst port 80") as some, packets(a, "ether dst 00:00:00:00:00:00 and udp port 80") as framed:
+        with Proc("python3", "-c", TUN, ns=a, stdin=-1, stdout=-1, text=True) as tun:
+            equal(tun.p.stdout.readline(), "made\n", "tun device")
+            sysctl("net.ipv6.conf.t0.disable_ipv6", 1, ns=a)
+            run("ip", "-n", a, "link", "set", "t0", "up")
+            for packet in (ipv4(17, udp(81, b"no")), ipv4(6, tcp(80, b"nor this")), ipv4(17, udp(80, b"bare"))):
+                tun.p.stdin.write(packet.hex() + "\n")
+            tun.p.stdin.close()
+            some.expect_rows(1)
+            send_udp(a, port=81, payload="no")
+            send_udp(a, port=80, payload="framed")
+            some.expect_rows(2)
+            framed.expect_rows(1)
+        equal([r["payload"] for r in some.stop()], ["bare", "framed"], "rows")
+        equal([r["payload"] for r in framed.stop()], ["framed"], "rows of what only Ethernet has")
+
+
 def test_whom_a_packet_is_for():
     mac = "02000000000f"
     with silent_hosts() as (a, b):
