@@ -125,6 +125,13 @@ static void skip_hole(struct follow *f, struct conn *c, struct direction *d)
 	drain(f, c, d);
 }
 
+/* What the other side acknowledges, up to ack, came before that: of it nothing is waited for. */
+static void skip_acknowledged(struct follow *f, struct conn *c, struct direction *d, uint32_t ack)
+{
+	while (d->held && (int32_t)(ack - d->held->p.seq) >= 0)
+		skip_hole(f, c, d);
+}
+
 static void hold(struct follow *f, struct direction *d, const struct payload *p)
 {
 	struct held *h = f->free_run, **at = &d->held;
@@ -235,6 +242,7 @@ int follow_feed(struct follow *f, const struct payload *p)
 		d->next = p->seq;
 		c->dir[p->request ? 1 : 0].next = p->ack;
 	}
+	skip_acknowledged(f, c, &c->dir[p->request ? 1 : 0], p->ack);
 	while (is_ahead(d, p) && d->held && (d->n_held >= HELD_MAX || !f->free_run))
 		skip_hole(f, c, d);
 	if (is_ahead(d, p) && f->free_run) {

@@ -74,6 +74,26 @@ static void test_responses_unseen(void **state)
 	handed("/c:200 /d:200");
 }
 
+/* An answer that acknowledges what is missing says that it will not come: a body goes on behind it.
+ */
+static void test_hole_that_is_acknowledged(void **state)
+{
+	_cleanup_follow_ struct follow *f = new_follow(4, 32, 8);
+	const char *head = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 30\r\n\r\n";
+
+	(void)state;
+	new_wire(1);
+	send_text(f, REQ, head);
+	send_text(f, REQ, "0123456789");
+	lose_record(REQ, 10);
+	send_text(f, REQ, "0123456789" GET("/b"));
+	handed("");
+	send_text(f, RSP, OK("", "0") OK("", "0"));
+	handed("/a:200 /b:200");
+	assert_int_equal(last[REQ].bytes, strlen(GET("/b")));
+	assert_int_equal(follow_counts(f).gaps, 0);
+}
+
 /* A record of responses was lost: nothing is paired across the hole. */
 static void test_hole_between_responses(void **state)
 {
@@ -412,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_gap_in_responses),
 		cmocka_unit_test(test_responses_unseen),
 		cmocka_unit_test(test_responses_unseen_then_lost),
+		cmocka_unit_test(test_hole_that_is_acknowledged),
 		cmocka_unit_test(test_hole_between_responses),
 		cmocka_unit_test(test_gap_behind_an_early_response),
 		cmocka_unit_test(test_first_responses_lost),
