@@ -223,13 +223,15 @@ ALWAYS_INLINE void flow_start(packet_bytes *b, struct flow *f, const struct flow
 
 /* ---- segments of a flow ---- */
 
-/* Of a turn whose first byte was never seen there is no head. */
+/* Of a turn whose first byte was never seen there is no head, and a FIN says where its direction
+ * ends. */
 ALWAYS_INLINE void flow_headless(const struct flow *f, struct ended *e)
 {
+	bool cut = f->fins & 2 && (s32)(f->fin[1] - f->conn.next[1]) > 0;
 	bool request = e->request_bytes && !f->heads.request;
 	bool response = e->response_bytes && !e->response_head;
 
-	if ((request || response) && !(e->flags & EX_STREAM))
+	if ((request || response || cut) && !(e->flags & EX_STREAM))
 		e->flags |= EX_GAP;
 }
 

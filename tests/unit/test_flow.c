@@ -453,6 +453,14 @@ static void test_ends_of_turns_that_were_lost(void **state)
 	fin(true, 12, 20); /* so does a FIN */
 	fin(false, 20, 13);
 	records("#1 fin 9+10 'twoand' 'answer' gap reqfin rspfin");
+	/* The server's own FIN comes behind what was lost. */
+	begin();
+	handshake();
+	req(0, 0, "one");
+	rsp(0, 3, "begins");
+	fin(false, 10, 3);
+	env_finish();
+	records("#0 sweep 3+6 'one' 'begins' gap rspfin");
 	/* The number that a FIN takes is no byte. */
 	begin();
 	handshake();
