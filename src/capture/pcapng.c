@@ -56,6 +56,8 @@ struct pcapng {
 	int failed; /* the first error of this run, or 0 */
 	const struct pcapng_options *options;
 	off_t on_disk;       /* where the file's last whole block ends */
+	uint64_t packets;    /* in all files, as far as they are written */
+	unsigned buffered;   /* of packets, those that are not */
 	uint64_t file_bytes; /* of this file, buffered ones too */
 	bool has_packet;     /* this file */
 	unsigned number;     /* of this file */
@@ -132,16 +134,18 @@ static void block_end(struct pcapng *w)
 
 /* ---- the file ---- */
 
-/* How many of n written bytes of the buffer are whole blocks. */
-static size_t whole_blocks(const struct pcapng *w, size_t n)
+/* How many of n written bytes of the buffer are whole blocks, and how many packets are in them. */
+static size_t whole_blocks(const struct pcapng *w, size_t n, unsigned *packets)
 {
 	size_t at = 0;
-	uint32_t size;
+	uint32_t head[2]; /* type and size */
 
-	for (; at + 8 <= n; at += size) {
-		memcpy(&size, w->buffer + at + 4, sizeof(size));
-		if (size > n - at)
+	*packets = 0;
+	for (; at + sizeof(head) <= n; at += head[1]) {
+		memcpy(head, w->buffer + at, sizeof(head));
+		if (head[1] > n - at)
 			break;
+		*packets += head[0] == BLOCK_PACKET;
 	}
 	return at;
 }
@@ -150,7 +154,10 @@ static size_t whole_blocks(const struct pcapng *w, size_t n)
  * a pipe, nothing is better. */
 static void cut(struct pcapng *w, size_t written)
 {
-	w->on_disk += (off_t)whole_blocks(w, written);
+	unsigned packets;
+
+	w->on_disk += (off_t)whole_blocks(w, written, &packets);
+	w->packets += packets;
 	if (ftruncate(w->fd, w->on_disk) == 0)
 		(void)lseek(w->fd, w->on_disk, SEEK_SET);
 }
@@ -190,8 +197,10 @@ static int flush(struct pcapng *w)
 		cut(w, done);
 	} else {
 		w->on_disk += (off_t)done;
+		w->packets += w->buffered;
 		w->n_on_disk = w->n_interfaces;
 	}
+	w->buffered = 0;
 	buf_clear(&w->out);
 	return err;
 }
@@ -389,6 +398,7 @@ int pcapng_packet(struct pcapng *w, const struct frame *p)
 		put_option(&w->out, OPTION_END, NULL, 0);
 	block_end(w);
 	w->has_packet = true;
+	w->buffered++;
 	return 0;
 }
 
@@ -403,6 +413,11 @@ void pcapng_counts(struct pcapng *w, unsigned n, uint64_t received, uint64_t dro
 	i->dropped = dropped;
 	i->now_ns = now_ns;
 	i->counted = true;
+}
+
+uint64_t pcapng_written(const struct pcapng *w)
+{
+	return w->packets;
 }
 
 int pcapng_flush(struct pcapng *w)

@@ -54,6 +54,10 @@ void pcapng_counts(struct pcapng *w, unsigned n, uint64_t received, uint64_t dro
  */
 int pcapng_flush(struct pcapng *w);
 
+/* How many packets have been handed to the kernel, whole, in all files together. What is in memory
+ * is not among them; after an error, those of the part that the file was cut to are. */
+uint64_t pcapng_written(const struct pcapng *w);
+
 /* Ends the file with the counts and frees w, also on failure: 0 or the first error there was. */
 int pcapng_close(struct pcapng *w);
 

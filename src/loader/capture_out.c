@@ -37,10 +37,12 @@ struct capture_out {
 	struct pcapng_options options;
 	char os[256];
 	struct opener opener;
-	unsigned file; /* the number of the one that is written */
+	unsigned file; /* the number of the one that is written, or could not be begun */
 	bool failed;
 	bool progress; /* standard error is a terminal, and shows nothing else */
-	uint64_t written, told_written, left_out;
+	uint64_t taken;   /* packets that were to go to the file */
+	uint64_t written; /* of them, those that are in one */
+	uint64_t told_written, left_out;
 	uint64_t flushed_ns; /* CLOCK_MONOTONIC */
 	unsigned last;       /* of interfaces: that of the packet before */
 	unsigned n_interfaces;
@@ -62,11 +64,16 @@ static int fail(struct capture_out *o, int error)
 {
 	char name[300];
 
+	if (o->writer)
+		o->written = pcapng_written(o->writer);
 	if (!o->failed && error != -EPIPE) { /* a reader that left is a quiet end */
 		name_of(o, o->file, name, sizeof(name));
-		session_fail_late(o->session, error,
-				  "cannot write '%s': %s; all packets before that are in it", name,
-				  strerror(-error));
+		session_fail_late(
+			o->session, error,
+			"cannot write '%s': %s; the %llu packets before that are written", name,
+			error == -ECHILD ? "the process that opens the next file has ended"
+					 : strerror(-error),
+			(unsigned long long)o->written);
 	}
 	o->failed = true;
 	session_stop(o->session);
@@ -262,20 +269,20 @@ int capture_out_frame(struct capture_out *o, const struct capture_out_interface 
 	struct frame numbered = *f;
 	int r;
 
-	if (o->failed)
+	if (o->failed) {
+		o->taken++;
 		return -ECANCELED;
+	}
 	r = number_of(o, i);
 	if (r == -ENOENT) {
 		o->left_out++;
 		return 0;
 	}
+	o->taken++;
 	numbered.interface = (uint32_t)r;
 	if (r >= 0)
 		r = pcapng_packet(o->writer, &numbered);
-	if (r)
-		return fail(o, r);
-	o->written++;
-	return 0;
+	return r ? fail(o, r) : 0;
 }
 
 int capture_out_counts(struct capture_out *o, const struct capture_out_interface *i,
@@ -302,6 +309,15 @@ static void show_progress(struct capture_out *o)
 	o->told_written = o->written;
 }
 
+/* What is in the writer's memory may never reach the file, and is not counted before it has. */
+static int flush(struct capture_out *o)
+{
+	int r = pcapng_flush(o->writer);
+
+	o->written = pcapng_written(o->writer);
+	return r;
+}
+
 int capture_out_turn(struct capture_out *o, uint64_t now_ns)
 {
 	int r;
@@ -309,15 +325,19 @@ int capture_out_turn(struct capture_out *o, uint64_t now_ns)
 	if (o->failed || now_ns - o->flushed_ns < FLUSH_NS)
 		return 0;
 	o->flushed_ns = now_ns;
+	r = flush(o);
 	show_progress(o);
-	r = pcapng_flush(o->writer);
 	return r ? fail(o, r) : 0;
 }
 
 void capture_out_end(struct capture_out *o)
 {
-	int r = o->writer ? pcapng_close(o->writer) : 0;
+	int r = 0;
 
+	if (o->writer) {
+		(void)flush(o); /* close says so again */
+		r = pcapng_close(o->writer);
+	}
 	o->writer = NULL;
 	if (r)
 		(void)fail(o, r);
@@ -329,9 +349,16 @@ void capture_out_end(struct capture_out *o)
 	opener_end(&o->opener);
 }
 
+uint64_t capture_out_lost(const struct capture_out *o)
+{
+	return o->taken - o->written;
+}
+
 void capture_out_ledger(const struct capture_out *o, struct buf *b)
 {
 	ledger_line(b, "written", o->written, "packets written to the capture file");
+	ledger_line(b, "lost_write", capture_out_lost(o),
+		    "packets lost: the file could not be written");
 	if (o->left_out)
 		ledger_line(b, "not_written", o->left_out,
 			    "packets of interfaces that the file had no room for");

@@ -43,7 +43,9 @@ void session_ledger(struct session *s)
 		return;
 	buf_str(&b, "ledger\n");
 	ledger_line(&b, "rows", s->rows,
-		    s->quiet ? "not shown: their packets are written" : "shown");
+		    !s->quiet                      ? "shown"
+		    : capture_out_lost(s->capture) ? "not shown: not all their packets are written"
+						   : "not shown: their packets are written");
 	if (s->ring) {
 		ledger_line(&b, "records", s->records, "taken from the kernel");
 		ledger_line(&b, "lost_ring", session_counter(s, COUNT_LOST_RING),

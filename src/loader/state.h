@@ -67,6 +67,8 @@ int capture_out_begin(struct capture_out *o);
 int capture_out_turn(struct capture_out *o, uint64_t now_ns);
 void capture_out_end(struct capture_out *o);
 void capture_out_ledger(const struct capture_out *o, struct buf *b);
+/* Packets that were to be written and are not; after capture_out_end. */
+uint64_t capture_out_lost(const struct capture_out *o);
 void capture_out_free(struct capture_out *o); /* NULL too */
 /* attach.c */
 int session_check_needs(struct session *s);

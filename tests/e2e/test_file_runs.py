@@ -401,6 +401,22 @@ def test_a_next_file_that_cannot_be_opened_ends_the_run():
         equal(ledger(done.stderr, "written"), len(found), "written, by the ledger")
 
 
+def test_the_process_that_opens_files_is_gone():
+    with temp_dir() as folder:
+        pieces = [pcaps.pcap(1, packets(100)), pcaps.pcap(1, packets(30000, 100))[24:]]
+        out = os.path.join(folder, "out")
+        with piped(folder, *pieces) as (path, go), running("-r", path, "-w", out, "-C", 1) as t:
+            wait_for(lambda: numbers(out), 10, "packets")
+            os.kill(opener_of(t.pid), signal.SIGKILL)
+            go()
+            equal(t.wait_end(), 1, "exit status")
+        found = numbers(out)
+        said = f"cannot write '{out}.1': the process that opens the next file has ended; the {len(found)} packets before that"
+        assert said in t.ledger_text, t.ledger_text
+        equal(t.ledger("written"), len(found), "written, by the ledger")
+        equal(glob.glob(out + "*"), [out], "files")
+
+
 def test_links_where_names_are_made_up_are_not_followed():
     with temp_dir() as folder:
         path, out, precious = made(folder, 30000, 100), os.path.join(folder, "out"), os.path.join(folder, "precious")
@@ -433,10 +449,21 @@ def test_a_full_disk_ends_the_run_with_one_sentence():
         with open(f"{kept}/rows", encoding="utf-8") as f:
             rows = f.read().count("\n")
     equal((status, len(sentences(said))), (1, 1), f"exit status, sentences: {said}")
-    assert sentences(said)[0].endswith("/disk/out': No space left on device; all packets before that are in it"), said
+    assert sentences(said)[0].endswith(f"/disk/out': No space left on device; the {len(found)} packets before that are written"), said
     equal(said.splitlines()[-1], sentences(said)[0], "the sentence comes last")
     equal(found, list(range(len(found))), "packets")
     assert 3000 < len(found) <= rows < 30000, (len(found), rows)
+
+
+def test_what_a_full_disk_did_not_take_is_lost():
+    """What waited for the file in memory is not written, nor is what came after it."""
+    with temp_dir() as folder:
+        status, said, kept = on_a_small_disk(folder, made(folder, 30000, 100))
+        count = int(re.search(r"Number of packets = (\d+)", pcaps.capinfos(f"{kept}/out", "-c", "-M")).group(1))
+    equal((status, ledger(said, "written")), (1, count), "exit status; written, to capinfos")
+    at_least(ledger(said, "lost_write"), 1, "packets lost")
+    equal(ledger(said, "file_packets"), count + ledger(said, "lost_write"), "packets, those written and those lost")
+    assert re.search(r"^  rows .* not shown: not all their packets are written$", said, re.M), said
 
 
 def test_a_disk_that_is_full_at_the_next_file():
@@ -446,6 +473,7 @@ def test_a_disk_that_is_full_at_the_next_file():
         found = sum((numbers(f) for f in files), [])
     equal((status, len(sentences(said)), len(files)), (1, 1, 2), f"exit status, sentences, files: {said}")
     equal(found, list(range(len(found))), "packets")
+    equal(ledger(said, "written"), len(found), "written, by the ledger")
 
 
 def test_a_pipe_gets_the_file():
