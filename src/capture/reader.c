@@ -40,14 +40,17 @@ int reader_new(int fd, struct reader **out)
 int reader_open(const char *path, struct reader **out)
 {
 	_cleanup_close_ int fd = -1;
+	struct stat st;
 	int err;
 
 	if (strcmp(path, "-") == 0)
 		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	else
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st))
 		return -errno;
+	if (S_ISDIR(st.st_mode)) /* opens, and only read(2) says so */
+		return -EISDIR;
 	err = reader_new(fd, out);
 	if (!err)
 		(void)TAKE_FD(fd);

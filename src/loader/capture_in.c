@@ -35,6 +35,7 @@ struct capture_in {
 	struct kind kinds[LINK_TYPES];
 	unsigned last; /* of kinds: that of the packet before */
 	uint64_t read, filtered, unread, handed_on;
+	bool nothing;         /* was read before an error */
 	char unread_why[384]; /* of the first */
 	uint64_t taken;       /* into the window ever, when a pipe had nothing */
 	uint64_t quiet_ns;    /* since when none came; CLOCK_MONOTONIC */
@@ -168,10 +169,11 @@ static int next_held(struct capture_in *c, struct frame *f)
 
 static int end(struct capture_in *c, int error)
 {
+	c->nothing = error && !c->read;
 	if (error)
-		session_fail_late(c->session, error,
-				  "%.300s: %s; what came before is all that was read", c->name,
-				  reader_error(c->reader));
+		session_fail_late(c->session, error, "%.300s: %s%s", c->name,
+				  reader_error(c->reader),
+				  c->nothing ? "" : "; what came before is all that was read");
 	else if (c->unread)
 		session_fail_late(c->session, -EPROTONOSUPPORT,
 				  "%.300s: %llu of %llu packets were left out: %s", c->name,
@@ -200,6 +202,11 @@ int capture_in_next(struct capture_in *c, struct frame *f, struct link *l)
 	link_of(f, l);
 	c->handed_on++;
 	return 1;
+}
+
+bool capture_in_nothing(const struct capture_in *c)
+{
+	return c->nothing;
 }
 
 void capture_in_ledger(const struct capture_in *c, struct buf *b)

@@ -34,5 +34,8 @@ void capture_in_free(struct capture_in *c); /* NULL too */
  */
 int capture_in_next(struct capture_in *c, struct frame *f, struct link *l);
 
+/* After the end: was an error all that the file had? Then a sum of it says nothing. */
+bool capture_in_nothing(const struct capture_in *c);
+
 /* Lines of the ledger: what was read and what was not handed on. */
 void capture_in_ledger(const struct capture_in *c, struct buf *b);

@@ -336,6 +336,23 @@ def test_a_kill_leaves_whole_files_and_no_process():
         at_least(sum(bool(part) for part in parts), 2, "files with packets: one may just have been begun")
 
 
+def test_a_directory_is_refused_in_a_sentence():
+    with temp_dir() as folder:
+        for tool in ("requests", "packets", "count"):
+            done = run(TAPLINE, tool, "-r", folder, check=False)
+            equal((done.returncode, done.stdout, done.stderr.splitlines()),
+                  (1, "", [f"tapline: cannot read '{folder}': Is a directory"]), tool)
+
+
+def test_where_nothing_could_be_read_nothing_came_before():
+    with temp_dir() as folder:
+        path = pcaps.save(folder, "text", b"this is no capture file at all")
+        for tool in ("requests", "packets", "count"):
+            done = run(TAPLINE, tool, "-r", path, check=False)
+            equal((done.returncode, done.stdout, len(sentences(done.stderr))), (1, "", 1), f"{tool}: {done.stderr}")
+            assert sentences(done.stderr)[0].endswith("it begins with 74 68 69 73"), done.stderr
+
+
 # ---- one file after the other ----
 
 

@@ -128,7 +128,7 @@ static int count_finish(struct session *s)
 {
 	struct count *c = session_state(s);
 
-	if (c->done)
+	if (c->done || (c->file && file_has_nothing(c)))
 		return 0;
 	return lines_show(c, c->file ? file_time(c) : clock_mono_ns());
 }

@@ -31,6 +31,11 @@ uint64_t file_time(const struct count *c)
 	return c->file->time_ns;
 }
 
+bool file_has_nothing(const struct count *c)
+{
+	return capture_in_nothing(c->file->in);
+}
+
 static int add(struct count *c, const struct frame *f, const struct link *l)
 {
 	packet_bytes bytes = {f->bytes, f->captured, f->length};

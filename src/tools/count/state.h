@@ -68,6 +68,7 @@ int file_open(struct count *c);
 int file_tick(struct count *c);
 /* The time of the last packet; 0: there was none. */
 uint64_t file_time(const struct count *c);
+bool file_has_nothing(const struct count *c); /* after its end: no packet could be read of it */
 void file_ledger(const struct count *c, struct buf *out);
 void file_close(struct count *c);
 
