@@ -47,4 +47,6 @@ WOULD_TAKE = {
     "wire_cpu_json": TCPDUMP,
     "wire_busy_by_path": TCPDUMP,
     "wire_busy_json": TCPDUMP,
+    "rows_wire_count": ("In three rounds the load before was still closing its connections when the counters were "
+                        "read, and count was not there yet; since this run they are read when nothing passes."),
 }

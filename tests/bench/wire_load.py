@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 
 import lib
@@ -55,6 +56,17 @@ def passed(w):
     """(packets that the server's interface has received and sent, packets lost on the way to it)."""
     near, far = (link_state(*end)["stats64"] for end in ((w.server, w.interface), (w.client, w.far)))
     return near["rx"]["packets"] + near["tx"]["packets"], far["tx"]["dropped"] + near["rx"]["dropped"]
+
+
+def settled(wire):
+    """passed() once nothing passes any more: connections are closed after the load has ended."""
+    last = passed(wire)
+    while True:
+        time.sleep(0.1)
+        now = passed(wire)
+        if now == last:
+            return now
+        last = now
 
 
 # ---- datagrams ----

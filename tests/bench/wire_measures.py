@@ -68,8 +68,8 @@ def under(name, wire, apply):
     """Runs apply(), which returns what the load says of itself, beside what is named. cpu: CPUs that the
     watcher's own process took; busy: that the whole machine did."""
     quiet = name in ("nothing", "empty")
-    passed, dropped = wire_load.passed(wire)
     with watched(name, wire) as w:
+        passed, dropped = wire_load.settled(wire)
         cpu = 0 if quiet else w.cpu()
         begin, idle = time.monotonic(), wire_load.idle_seconds()
         result = apply()
@@ -77,9 +77,10 @@ def under(name, wire, apply):
         result["busy"] = os.cpu_count() - (wire_load.idle_seconds() - idle) / took
         if not quiet:
             result["cpu"] = (w.cpu() - cpu) / took
+        now, now_dropped = wire_load.settled(wire)
+        if not quiet:
             w.stop()
             told(name, w, result)
-    now, now_dropped = wire_load.passed(wire)
     result.update(passed=now - passed, dropped=now_dropped - dropped)
     return result
 
