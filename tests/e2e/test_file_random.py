@@ -6,7 +6,7 @@ import collections
 import random
 
 import pcaps
-from frames import ACK, COMPARED, START, Ends, Talk, ethernet, four
+from frames import ACK, COMPARED, START, Ends, Talk, Traffic, ethernet, four, together
 from lib import Tapline, equal, run, temp_dir
 
 CONVERSATIONS = 400
@@ -64,7 +64,13 @@ def disturbed(r, segments, lost, twice, late):
     return out
 
 
-def rows_of(seed, pipelined, *disturbances):
+def rows_of(path, *args):
+    tap = Tapline("-r", path, *args)
+    tap.out += run(*tap.args).stdout.encode()
+    return tap.rows
+
+
+def random_file(seed, pipelined, *disturbances):
     """All rows of a file of conversations, and the facts of all their calls."""
     r = random.Random(seed)
     frames, facts = [], []
@@ -75,9 +81,7 @@ def rows_of(seed, pipelined, *disturbances):
         facts += t.facts
     frames.sort(key=lambda f: f[0])
     with temp_dir() as folder:
-        tap = Tapline("-r", pcaps.save(folder, "random", pcaps.pcap(1, frames, nano=True)))
-        tap.out += run(*tap.args).stdout.encode()
-        return tap.rows, facts
+        return rows_of(pcaps.save(folder, "random", pcaps.pcap(1, frames, nano=True))), facts
 
 
 def check(rows, facts):
@@ -91,18 +95,66 @@ def check(rows, facts):
 
 def test_calls_in_any_segments():
     for seed, twice, late in ((1, 0, 0), (2, 0.1, 0), (3, 0.1, 0.2)):
-        rows, facts = rows_of(seed, False, 0, twice, late)
+        rows, facts = random_file(seed, False, 0, twice, late)
         equal(check(rows, facts), len(facts), "rows without a mark")
         equal(len(rows), len(facts), "rows")
 
 
 def test_pipelined_calls_in_any_segments():
     for seed, twice, late in ((4, 0, 0), (5, 0.1, 0.2)):
-        rows, facts = rows_of(seed, True, 0, twice, late)
+        rows, facts = random_file(seed, True, 0, twice, late)
         assert check(rows, facts) > len(facts) * 3 / 4, len(facts)
 
 
 def test_calls_of_which_some_segments_were_lost():
     for seed, pipelined in ((6, False), (7, True)):
-        rows, facts = rows_of(seed, pipelined, 0.03, 0.03, 0.03)
+        rows, facts = random_file(seed, pipelined, 0.03, 0.03, 0.03)
         assert check(rows, facts) > len(facts) / 2, len(facts)
+
+
+# ---- one connection, and what is not in the capture of it ----
+
+
+def five_calls(port, start):
+    talk = Talk(Ends(port), start=start).open()
+    for i in range(5):
+        talk.call(f"/{port}/{i}", status=210 + i, method="POST" if i % 2 else "GET", upload=b"u" * 1500 * (i % 2),
+                  body=b"b" * (100 if i % 3 else 2500))
+    return talk.close()
+
+
+def without(talk, lost):
+    """The frames of a conversation but for these segments, and the calls that lost none of their payload."""
+    frames = [(s.ns, ethernet(four(s), 0x800)) for i, s in enumerate(talk.segments) if i not in lost]
+    call, whole, asks = -1, set(range(len(talk.facts))), False
+    for i, s in enumerate(talk.segments):
+        if not s.payload:
+            continue
+        call += s.client and not asks
+        asks = s.client
+        if i in lost:
+            whole.discard(call)
+    ends = {"client": "192.0.2.1", "server": "198.51.100.2"}
+    return Traffic(frames, [{**f, **ends} for f in talk.facts]), [talk.facts[i]["path"] for i in sorted(whole)]
+
+
+def test_what_a_capture_lost():
+    """One segment after the other is left out of a capture, then some at random: a row without a mark is
+    right, and a call of which nothing was lost has its row."""
+    r, talks, length = random.Random(11), [], len(five_calls(1, START).segments)
+    for i in range(length):
+        talks.append(without(five_calls(30000 + i, START + i * 10**9), {i}))
+    for i in range(300):
+        lost = {n for n in range(length) if r.randrange(8) == 0}
+        talks.append(without(five_calls(40000 + i, START + i * 10**9), lost))
+    traffic = together(*(t for t, _ in talks))
+    with temp_dir() as folder:
+        path = pcaps.save(folder, "lost", pcaps.pcap(1, traffic.frames, nano=True))
+        rows, groups = rows_of(path), rows_of(path, "--by", "client_port")
+    assert [r for r in rows if r["response_bytes"] is None], "rows that do not know how long the response was"
+    for name in ("request_bytes", "response_bytes"):
+        equal(sum(g[name] for g in groups), sum(r[name] or 0 for r in rows), f"{name} of all groups")
+    check(rows, traffic.facts)
+    paths = collections.Counter(r["path"] for r in rows)
+    missing = [path for _, whole in talks for path in whole if path not in paths]
+    equal((len(missing), missing[:3]), (0, []), "calls of which nothing was lost, without a row")

@@ -2,22 +2,18 @@
 """requests -r: captures of tcpdump's, and files made by hand, compared with what tshark reads of them.
 The same requests, statuses, sizes and times to the microsecond; damage is said once."""
 
-import collections
 import contextlib
 import fcntl
 import os
-import random
 import re
 import struct
 import termios
 
 import lib
 import pcaps
-from frames import COMPARED, KINDS, START, Ends, Talk, Traffic, compare, conversation, ethernet, four, framed, iso, six, together
+from frames import KINDS, START, Ends, Talk, compare, conversation, ethernet, four, framed, iso, six, together
 from lib import TAPLINE, Netns, Nginx, Proc, Tapline, ab, curl, equal, one, run, same, temp_dir, timeout, wait_for
 from router import CLIENT, NOT_ON_THE_WIRE, SERVER, all_whole, as_logged, null, through_router, wire
-
-_random = random.Random(11)
 
 # ---- what tshark says ----
 
@@ -320,55 +316,6 @@ def test_several_sections_and_link_types():
     with temp_dir() as folder:
         rows, _ = requests(pcaps.save(folder, "sections", data))
         compare(rows, [{**f, **ends} for t in talks for f in t.facts])
-
-
-def five_calls(port, start):
-    talk = Talk(Ends(port), start=start).open()
-    for i in range(5):
-        talk.call(f"/{port}/{i}", status=210 + i, method="POST" if i % 2 else "GET", upload=b"u" * 1500 * (i % 2),
-                  body=b"b" * (100 if i % 3 else 2500))
-    return talk.close()
-
-
-def without(talk, lost):
-    """The frames of a conversation but for these segments, and the calls that lost none of their payload."""
-    frames = [(s.ns, ethernet(four(s), 0x800)) for i, s in enumerate(talk.segments) if i not in lost]
-    call, whole, asks = -1, set(range(len(talk.facts))), False
-    for i, s in enumerate(talk.segments):
-        if not s.payload:
-            continue
-        call += s.client and not asks
-        asks = s.client
-        if i in lost:
-            whole.discard(call)
-    ends = {"client": "192.0.2.1", "server": "198.51.100.2"}
-    return Traffic(frames, [{**f, **ends} for f in talk.facts]), [talk.facts[i]["path"] for i in sorted(whole)]
-
-
-def test_what_a_capture_lost():
-    """One segment after the other is left out of a capture, then some at random: a row without a mark is
-    right, and a call of which nothing was lost has its row."""
-    talks, length = [], len(five_calls(1, START).segments)
-    for i in range(length):
-        talks.append(without(five_calls(30000 + i, START + i * 10**9), {i}))
-    for i in range(300):
-        lost = {n for n in range(length) if _random.randrange(8) == 0}
-        talks.append(without(five_calls(40000 + i, START + i * 10**9), lost))
-    traffic = together(*(t for t, _ in talks))
-    with temp_dir() as folder:
-        path = pcaps.save(folder, "lost", pcaps.pcap(1, traffic.frames, nano=True))
-        rows, _ = requests(path)
-        groups, _ = requests(path, "--by", "client_port")
-    assert [r for r in rows if r["response_bytes"] is None], "rows that do not know how long the response was"
-    for name in ("request_bytes", "response_bytes"):
-        equal(sum(g[name] for g in groups), sum(r[name] or 0 for r in rows), f"{name} of all groups")
-    facts = {tuple(f[k] for k in COMPARED) for f in traffic.facts}
-    unmarked = [tuple(r[k] for k in COMPARED) for r in rows if not r["quality"]]
-    equal([row for row in unmarked if row not in facts][:3], [], "rows that are wrong and do not say so")
-    equal(len(unmarked), len(set(unmarked)), "rows without a mark, none of them doubled")
-    paths = collections.Counter(r["path"] for r in rows)
-    missing = [path for _, whole in talks for path in whole if path not in paths]
-    equal((len(missing), missing[:3]), (0, []), "calls of which nothing was lost, without a row")
 
 
 def test_more_connections_than_there_is_room_for():
