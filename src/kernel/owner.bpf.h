@@ -20,3 +20,23 @@ ALWAYS_INLINE void owner_of_current(struct owner *o)
 		o->start_ns = BPF_CORE_READ(leader, start_boottime);
 	BPF_CORE_READ_INTO(&o->comm, leader, comm);
 }
+
+/* Is it the process that runs now? */
+ALWAYS_INLINE bool owner_runs(const struct owner *o)
+{
+	return o->pid == bpf_get_current_pid_tgid() >> 32;
+}
+
+/* A process that an iterator came by. */
+ALWAYS_INLINE void owner_of_task(struct task_struct *task, struct owner *o)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	o->pid = task->tgid;
+	o->tid = 0;
+	o->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	o->start_ns = 0;
+	if (bpf_core_field_exists(leader->start_boottime))
+		o->start_ns = BPF_CORE_READ(leader, start_boottime);
+	BPF_CORE_READ_INTO(&o->comm, leader, comm);
+}

@@ -16,7 +16,11 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct sock;
+struct cgroup_subsys_state;
+struct kernfs_node;
+struct cgroup;
 struct task_struct;
+struct css_set;
 struct seq_file;
 struct bpf_iter_meta;
 struct bpf_map;
@@ -54,11 +58,29 @@ struct tcp_sock {
 	u32 snd_nxt;
 };
 
+struct kernfs_node {
+	u64 id;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
 	struct task_struct *group_leader;
 	char comm[16];
 	s32 tgid;
 	u64 start_boottime;
+	struct css_set *cgroups;
 };
 
 struct bpf_iter_meta {

@@ -94,11 +94,6 @@ ALWAYS_INLINE bool wire_socket_of(struct sock *sk, struct wire_socket *key)
 	return true;
 }
 
-ALWAYS_INLINE bool wire_is_current(const struct owner *who)
-{
-	return who->pid == bpf_get_current_pid_tgid() >> 32;
-}
-
 /* Counted after it is there: who has counted less asks again. */
 ALWAYS_INLINE void owner_put(const struct wire_socket *key, const struct owner *who, u64 flags)
 {
@@ -127,7 +122,7 @@ ALWAYS_INLINE int owned_by_current(struct sock *sk)
 	if (!wire_socket_of(sk, &key))
 		return 0;
 	known = bpf_map_lookup_elem(&owners, &key);
-	if (!known || !wire_is_current(known))
+	if (!known || !owner_runs(known))
 		owner_is_current(&key, &who);
 	return 0;
 }
@@ -141,8 +136,7 @@ ALWAYS_INLINE int used_by_current(struct sock *sk, bool reads)
 	struct wire_socket key;
 	struct owner who = {};
 
-	if (user && user->put && now - user->put < PUT_AGAIN &&
-	    (!reads || wire_is_current(&user->who)))
+	if (user && user->put && now - user->put < PUT_AGAIN && (!reads || owner_runs(&user->who)))
 		return 0;
 	if (!wire_socket_of(sk, &key))
 		return 0;
@@ -214,7 +208,7 @@ int BPF_PROG(owner_state, struct sock *sk, int old, int new)
 SEC("iter/task_file")
 int owner_files(struct bpf_iter__task_file *ctx)
 {
-	struct task_struct *task = ctx->task, *leader;
+	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct wire_socket key;
 	struct owner who = {};
@@ -229,11 +223,7 @@ int owner_files(struct bpf_iter__task_file *ctx)
 	sk = socket->sk;
 	if (!sk || !wire_is_here(sk) || !wire_socket_of(sk, &key))
 		return 0;
-	leader = BPF_CORE_READ(task, group_leader);
-	who.pid = task->tgid;
-	if (bpf_core_field_exists(leader->start_boottime))
-		who.start_ns = BPF_CORE_READ(leader, start_boottime);
-	BPF_CORE_READ_INTO(&who.comm, leader, comm);
+	owner_of_task(task, &who);
 	owner_put(&key, &who, BPF_NOEXIST);
 	return 0;
 }

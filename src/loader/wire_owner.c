@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "host/local_address.h"
+#include "loader/iterator.h"
 
 /* Looking at all open files takes the longer the more there are: so much of it at once, and a share
  * of the time. */
@@ -87,23 +88,17 @@ void wire_owners_disable(struct bpf_object *obj)
 
 int wire_owners_open(struct session *s, struct bpf_object *obj, struct wire_owners **out)
 {
-	struct bpf_program *files = bpf_object__find_program_by_name(obj, "owner_files");
-	struct bpf_link *link = bpf_program__attach_iter(files, NULL);
+	int r, files = iterator_attach(s, obj, "owner_files", NULL);
 	struct wire_owners *w;
-	int r;
 
-	if (!link)
-		return session_fail(s, -errno,
-				    "cannot attach the iterator over open files (%s): run 'tapline "
-				    "doctor'",
-				    strerror(errno));
-	r = session_own_link(s, link);
-	w = r ? NULL : calloc(1, sizeof(*w));
+	if (files < 0)
+		return files;
+	w = calloc(1, sizeof(*w));
 	if (!w)
-		return session_fail(s, r ? r : -ENOMEM, "no room for owners");
+		return session_fail(s, -ENOMEM, "no room for owners");
 	w->seed = hash_seed();
 	w->map = bpf_object__find_map_fd_by_name(obj, "owners");
-	w->files = bpf_link__fd(link);
+	w->files = files;
 	r = wire_owners_addresses(w);
 	if (!r)
 		r = wire_owners_refresh(w);
@@ -246,14 +241,5 @@ int wire_owners_addresses(struct wire_owners *w)
 
 int wire_owners_refresh(struct wire_owners *w)
 {
-	_cleanup_close_ int fd = bpf_iter_create(w->files);
-	char text[64];
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	do
-		n = read(fd, text, sizeof(text));
-	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-	return n < 0 ? -errno : 0;
+	return iterator_run(w->files);
 }
