@@ -90,12 +90,22 @@ int BPF_PROG(owner_read_tp, struct sock *sk)
 	return 0;
 }
 
-/* connect() and listen() run in the process that asks. */
+/* connect() and listen() run in the process that asks, and so does what sends FIN: who closes a
+ * socket that nobody used before was its user. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(owner_state_tp, struct sock *sk, int old, int new)
 {
-	if ((new == BPF_TCP_SYN_SENT || new == BPF_TCP_LISTEN) && socket_is_tcp(sk))
+	struct socket_user *u;
+
+	if (!socket_is_tcp(sk))
+		return 0;
+	if (new == BPF_TCP_SYN_SENT || new == BPF_TCP_LISTEN) {
 		socket_used(sk);
+	} else if (new == BPF_TCP_FIN_WAIT1 || new == BPF_TCP_LAST_ACK) {
+		u = bpf_sk_storage_get(&socket_users, sk, 0, 0);
+		if (!u || !u->who.pid)
+			socket_used(sk);
+	}
 	return 0;
 }
 

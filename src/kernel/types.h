@@ -15,15 +15,19 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct socket;
 struct sock;
+struct fdtable;
 struct cgroup_subsys_state;
 struct kernfs_node;
 struct cgroup;
 struct task_struct;
 struct css_set;
+struct files_struct;
 struct seq_file;
 struct bpf_iter_meta;
 struct bpf_map;
+struct sock_common;
 struct file;
 
 struct sock_common {
@@ -35,6 +39,7 @@ struct sock_common {
 	u8 skc_state;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	u64 skc_flags;
 };
 
 struct sock {
@@ -42,6 +47,15 @@ struct sock {
 	s32 sk_err;
 	u32 sk_max_ack_backlog;
 	u16 sk_protocol;
+	struct socket *sk_socket;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+};
+
+struct file {
+	void *private_data;
 };
 
 struct socket {
@@ -52,10 +66,39 @@ struct inet_sock {
 	u16 inet_sport;
 };
 
+struct minmax_sample {
+	u32 v;
+};
+
+struct minmax {
+	struct minmax_sample s[3];
+};
+
 struct tcp_sock {
 	u32 srtt_us;
 	u32 rcv_nxt;
 	u32 snd_nxt;
+	u32 snd_una;
+	u32 write_seq;
+	u64 bytes_acked;
+	u64 bytes_received;
+	u32 segs_out;
+	u32 segs_in;
+	u32 total_retrans;
+	struct minmax rtt_min;
+};
+
+struct tcp_skb_cb {
+	u16 tcp_gso_segs;
+};
+
+struct fdtable {
+	u32 max_fds;
+	void *fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct kernfs_node {
@@ -81,6 +124,7 @@ struct task_struct {
 	s32 tgid;
 	u64 start_boottime;
 	struct css_set *cgroups;
+	struct files_struct *files;
 };
 
 struct bpf_iter_meta {
@@ -102,6 +146,11 @@ struct bpf_iter__bpf_map_elem {
 	void *value;
 };
 
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
+};
+
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
@@ -110,6 +159,10 @@ struct bpf_iter__task_file {
 };
 
 struct sk_buff {
+	struct sock *sk;
+	char cb[48];
+	void *head;
+	u16 transport_header;
 	u32 len;
 	u32 data_len;
 	void *data;

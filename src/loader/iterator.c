@@ -5,6 +5,9 @@
 
 #include <bpf/bpf.h>
 
+/* Records until the ring is drained: of the largest, a third of it. */
+#define AT_ONCE 512
+
 int iterator_attach(struct session *s, struct bpf_object *obj, const char *program,
 		    const struct bpf_map *map)
 {
@@ -21,16 +24,32 @@ int iterator_attach(struct session *s, struct bpf_object *obj, const char *progr
 	return bpf_link__fd(link);
 }
 
-int iterator_run(int iterator)
+/* s: whose ring is drained in between, or NULL. */
+static int iterate(struct session *s, int iterator)
 {
 	_cleanup_close_ int fd = bpf_iter_create(iterator);
-	char text[64];
-	ssize_t n;
+	char text[AT_ONCE];
+	ssize_t got;
+	int r = 0;
 
 	if (fd < 0)
 		return fd;
-	do
-		n = read(fd, text, sizeof(text));
-	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-	return n < 0 ? -errno : 0;
+	do {
+		got = read(fd, text, sizeof(text));
+		if (got > 0 && s)
+			r = session_drain(s);
+	} while (!r && (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))));
+	return r || got >= 0 ? r : -errno;
+}
+
+int iterator_run(int iterator)
+{
+	return iterate(NULL, iterator);
+}
+
+int iterator_drain(struct session *s, int iterator)
+{
+	int r = iterate(s, iterator);
+
+	return r ? r : session_drain(s);
 }

@@ -14,3 +14,7 @@ int iterator_attach(struct session *s, struct bpf_object *obj, const char *progr
 
 /* Once over everything; what the program writes is thrown away. 0 or -errno. */
 int iterator_run(int iterator);
+
+/* The same for a program that puts records in the ring, and writes a byte for each: drains it in
+ * between, so that it does not run full. 0, -errno, or what a handler returned. */
+int iterator_drain(struct session *s, int iterator);

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Accepts. No hook has the new socket where kprobes and fexit are refused, so it is found by its
+ * descriptor, in the process that runs when a system call or an operation of io_uring ends. */
+#pragma once
+
+#include "tools/conns/event.bpf.h"
+
+/* The socket of a descriptor of the process that runs now, or NULL. Read as bytes: it may be used
+ * by no helper. */
+ALWAYS_INLINE struct sock *socket_of_fd(s64 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (fd < 0 || fd >= BPF_CORE_READ(table, max_fds) ||
+	    bpf_probe_read_kernel(&file, sizeof(file), files + fd))
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	/* Both point at each other: else the file is none of a socket. */
+	return sk && BPF_CORE_READ(sk, sk_socket) == socket ? sk : NULL;
+}
+
+ALWAYS_INLINE bool ends_of_bytes(const struct sock *sk, struct ends *e)
+{
+	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return false;
+	if (family == 2) {
+		addr_v4(e->local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+		addr_v4(e->remote, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+	} else if (family == 10) {
+		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
+	} else {
+		return false;
+	}
+	e->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	e->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	e->pad = 0;
+	return true;
+}
+
+ALWAYS_INLINE int accepted_here(struct sock *sk, struct accepted *a)
+{
+	struct conn_event *e;
+	struct owner who;
+	struct ends ends;
+	bool pass;
+
+	if (!ends_of_bytes(sk, &ends))
+		return 0;
+	owner_of_current(&who);
+	pass = filter_current(who.pid, who.comm);
+	if (a) {
+		a->who = who;
+		a->pass = pass;
+	}
+	if (!asked(CONN_ACCEPT) || !pass || !ends_pass(&ends))
+		return 0;
+	e = ring_reserve(sizeof(*e));
+	if (!e)
+		return 0;
+	event_fill(e, CONN_ACCEPT, &ends, &who);
+	if (a)
+		e->took_ns = e->now_ns - a->established_ns;
+	e->role = CONN_RESPONDER;
+	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	ring_submit(&e->r);
+	return 0;
+}
+
+/* The part of struct trace_event_raw_sys_exit that is read; it begins with 8 bytes of common
+ * fields. */
+struct sys_exit {
+	u64 common;
+	s64 id;
+	s64 ret;
+};
+
+ALWAYS_INLINE int accept_returned(s64 fd)
+{
+	struct sock *sk = socket_of_fd(fd);
+	u64 key = (u64)sk;
+
+	return sk ? accepted_here(sk, bpf_map_lookup_elem(&accepts, &key)) : 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_accept")
+int conns_accept(struct sys_exit *ctx)
+{
+	return accept_returned(ctx->ret);
+}
+
+SEC("tracepoint/syscalls/sys_exit_accept4")
+int conns_accept4(struct sys_exit *ctx)
+{
+	return accept_returned(ctx->ret);
+}
+
+struct trace_event_raw_io_uring_complete {
+	s32 res;
+} __attribute__((preserve_access_index));
+
+/* Of every operation: it was an accept if its result is the descriptor of a socket that waits. */
+SEC("tracepoint/io_uring/io_uring_complete")
+int conns_uring(struct trace_event_raw_io_uring_complete *ctx)
+{
+	struct sock *sk = socket_of_fd(ctx->res);
+	u64 key = (u64)sk;
+	struct accepted *a = sk ? bpf_map_lookup_elem(&accepts, &key) : NULL;
+
+	return a && !a->who.pid ? accepted_here(sk, a) : 0;
+}
