@@ -78,7 +78,11 @@ static void env_unlock(struct bpf_spin_lock *l);
 #undef SEC
 #define SEC(name)
 #undef BPF_CORE_READ
-#define BPF_CORE_READ(p, field) ((p)->field)
+#define BPF_CORE_READ_1(p, a)                        ((p)->a)
+#define BPF_CORE_READ_4(p, a, b, c, d)               ((p)->a->b->c->d)
+#define BPF_CORE_READ_PICK(p, a, b, c, d, name, ...) name
+#define BPF_CORE_READ(...)                                                                         \
+	BPF_CORE_READ_PICK(__VA_ARGS__, BPF_CORE_READ_4, , , BPF_CORE_READ_1, )(__VA_ARGS__)
 #undef BPF_CORE_READ_INTO
 #define BPF_CORE_READ_INTO(to, p, field) memcpy(to, &(p)->field, sizeof(*(to)))
 #undef bpf_core_field_exists
