@@ -2,35 +2,27 @@
 /* count: packets and bytes on interfaces, counted in the kernel and printed at intervals.
  * Nothing is copied to user space but the sums, so it keeps up with any traffic. */
 #include "base/clock.h"
+#include "loader/interval.h"
 #include "loader/wire.h"
 #include "loader/wire_owner.h"
 #include "tools/count/state.h"
 
-#define INTERVAL_MAX 86400
-#define NEEDS        (NEED_ROOT | NEED_BTF | NEED_NET_RAW)
+#define NEEDS (NEED_ROOT | NEED_BTF | NEED_NET_RAW)
 
-/* Leading numbers are the interval and how many blocks; what follows is a filter. 0 or -EINVAL,
- * said. */
+/* What follows the interval is a filter. 0 or -EINVAL, said. */
 static int parse_operands(struct count *c)
 {
-	uint64_t numbers[2] = {1, 0};
-	unsigned n, at = 0;
+	unsigned n;
 	char *const *words = session_operands(c->session, &n);
+	struct interval interval;
+	int r = interval_parse(c->session, &interval);
 
-	while (at < n && at < ARRAY_SIZE(numbers) && !text_to_u64(text_of(words[at]), &numbers[at]))
-		at++;
-	if (at && (!numbers[0] || numbers[0] > INTERVAL_MAX))
-		return session_fail(c->session, -EINVAL,
-				    "the interval '%s' is not possible, give 1 to %d seconds",
-				    words[0], INTERVAL_MAX);
-	if (at == 2 && !numbers[1])
-		return session_fail(c->session, -EINVAL,
-				    "the count '0' is not possible, give 1 or more intervals");
-	c->words = words + at;
-	c->n_words = n - at;
-	c->wanted = numbers[1];
-	c->interval_s = at ? numbers[0] : 0;
-	session_set_tick(c->session, (unsigned)numbers[0] * 1000);
+	if (r)
+		return r;
+	c->words = words + interval.words;
+	c->n_words = n - interval.words;
+	c->wanted = interval.wanted;
+	c->interval_s = interval.seconds;
 	return 0;
 }
 
