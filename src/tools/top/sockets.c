@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Sockets by cookie, with the counters of the last look: what is new since then goes to a tally.
+ * Rates are over the time between two looks at the same socket. */
+#include <bpf/bpf.h>
+
+#include "base/clock.h"
+#include "loader/iterator.h"
+#include "tools/top/state.h"
+
+/* Looking at all open files takes the longer the more there are: this share of the time. */
+#define SEEK_SHARE    64
+#define SEEK_BURST_NS 50000000
+
+static struct top_counts counts_of(const struct top_look *l)
+{
+	return (struct top_counts){{
+		[COUNT_SENT] = l->sent,
+		[COUNT_RECEIVED] = l->received,
+		[COUNT_SEGMENTS_OUT] = l->segments_out,
+		[COUNT_SEGMENTS_IN] = l->segments_in,
+		[COUNT_RETRANSMITS] = l->retransmits,
+		[COUNT_SENDS] = l->sends,
+		[COUNT_RECEIVES] = l->receives,
+	}};
+}
+
+/* The kernel counts these in 32 bits. */
+static bool is_short(unsigned counter)
+{
+	return counter == COUNT_SEGMENTS_OUT || counter == COUNT_SEGMENTS_IN ||
+	       counter == COUNT_RETRANSMITS;
+}
+
+/* What is new, and then known. A look that was passed by a later one has nothing new. */
+static struct top_counts news_of(struct sock_entry *e, const struct top_counts *now)
+{
+	struct top_counts news = {{0}};
+
+	for (unsigned i = 0; i < TOP_COUNTERS; i++) {
+		int64_t d = is_short(i) ? (int32_t)((uint32_t)now->n[i] - (uint32_t)e->counts.n[i])
+					: (int64_t)(now->n[i] - e->counts.n[i]);
+
+		if (d <= 0)
+			continue;
+		news.n[i] = (uint64_t)d;
+		e->counts.n[i] += (uint64_t)d;
+	}
+	return news;
+}
+
+static struct sock_entry *entry_of(struct top *t, const struct top_look *l)
+{
+	struct sock_entry *e;
+
+	HASH_FIND(hh, t->sockets, &l->cookie, sizeof(l->cookie), e);
+	if (e)
+		return e;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->cookie = l->cookie;
+	if (!l->fresh) /* what it did before tapline is not counted */
+		e->counts = counts_of(l);
+	HASH_ADD(hh, t->sockets, cookie, sizeof(e->cookie), e);
+	return e;
+}
+
+static void add(struct top *t, struct tally *tally, const struct top_counts *news,
+		const struct top_look *l)
+{
+	uint64_t ns = l->before_ns ? l->now_ns - l->before_ns : 0;
+
+	for (unsigned i = 0; i < TOP_COUNTERS; i++) {
+		if (!news->n[i])
+			continue;
+		tally->changed = true;
+		tally->sum.n[i] += news->n[i];
+		if (ns)
+			tally->rate[i] += (double)news->n[i] * 1e9 / (double)ns;
+		else
+			tally->part.n[i] += news->n[i];
+	}
+	if (!l->srtt_us)
+		return;
+	if (tally->measured_round != t->round)
+		tally->srtt_us = tally->measured = 0;
+	tally->measured_round = t->round;
+	tally->srtt_us += l->srtt_us;
+	tally->measured++;
+}
+
+static void belong(struct sock_entry *e, struct tally *tally)
+{
+	if (e->tally)
+		e->tally->connections--;
+	if (tally)
+		tally->connections++;
+	e->tally = tally;
+}
+
+static void forget(struct top *t, struct sock_entry *e)
+{
+	belong(e, NULL);
+	HASH_DEL(t->sockets, e);
+	free(e);
+}
+
+/* One that was accepted may have bytes before a process used it: for a round these are nobody's
+ * yet.
+ */
+static bool waits_for_owner(const struct top *t, struct sock_entry *e, const struct top_look *l)
+{
+	bool matters = t->conf->by == BY_PROCESS || t->conf->by == BY_CONTAINER;
+	bool waits = matters && !l->owner.pid && !l->closed && l->fresh && !e->waited;
+
+	e->waited |= waits;
+	return waits;
+}
+
+static int take(struct top *t, const struct top_look *l)
+{
+	struct sock_entry *e = entry_of(t, l);
+	struct top_counts now = counts_of(l), news;
+
+	if (!e)
+		return -ENOMEM;
+	e->round = t->round;
+	if (waits_for_owner(t, e, l))
+		return 0;
+	news = news_of(e, &now);
+	if (!e->tally || e->pid != l->owner.pid || e->start_ns != l->owner.start_ns)
+		belong(e, tally_of(t, l));
+	e->pid = l->owner.pid;
+	e->start_ns = l->owner.start_ns;
+	if (e->tally)
+		add(t, e->tally, &news, l);
+	if (l->closed)
+		forget(t, e);
+	return 0;
+}
+
+int sockets_told(struct top *t, const struct top_look *l)
+{
+	return take(t, l);
+}
+
+static int take_looks(struct top *t)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < MIN(t->kernel->bss->n_looks, (uint32_t)TOP_LOOKS); i++)
+		r = take(t, &t->kernel->bss->looks[i]);
+	t->kernel->bss->n_looks = 0;
+	return r;
+}
+
+static int run_looks(struct top *t)
+{
+	_cleanup_close_ int fd = bpf_iter_create(t->looks);
+	ssize_t n = 1;
+	char full;
+	int r = 0;
+
+	if (fd < 0)
+		return fd;
+	while (!r && n) {
+		n = read(fd, &full, sizeof(full));
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		r = take_looks(t);
+	}
+	return r;
+}
+
+/* Sockets that were accepted and not used yet have no owner, till their files are looked at. */
+static void seek_owners(struct top *t, uint64_t elapsed_ns)
+{
+	uint64_t began = clock_mono_ns();
+
+	t->seek_ns = MIN(t->seek_ns + (int64_t)(elapsed_ns / SEEK_SHARE), SEEK_BURST_NS);
+	if (!t->kernel->bss->unowned || t->seek_ns <= 0)
+		return;
+	(void)iterator_run(t->files);
+	t->seek_ns -= (int64_t)(clock_mono_ns() - began);
+}
+
+/* Sockets whose last record was lost: two full rounds did not meet them. One does not suffice, as a
+ * record may be on its way. */
+static void forget_gone(struct top *t)
+{
+	struct sock_entry *e, *next;
+
+	HASH_ITER(hh, t->sockets, e, next)
+	if (t->round - e->round >= 2)
+		forget(t, e);
+}
+
+/* A round is full at the start, and when records were lost. */
+static void plan_round(struct top *t)
+{
+	uint64_t lost = session_counter(t->session, COUNT_LOST_RING);
+
+	if (lost != t->lost)
+		t->full = 2;
+	t->lost = lost;
+	t->kernel->bss->look_at_all = t->full != 0;
+	t->kernel->bss->unowned = 0;
+	t->round++;
+}
+
+int sockets_round(struct top *t)
+{
+	uint64_t now = clock_mono_ns();
+	int r;
+
+	t->elapsed_ns = t->looked_ns ? now - t->looked_ns : 0;
+	seek_owners(t, t->elapsed_ns);
+	t->looked_ns = now;
+	plan_round(t);
+	r = run_looks(t);
+	if (!r)
+		r = session_drain(t->session);
+	if (r || !t->full)
+		return r;
+	if (--t->full == 0)
+		forget_gone(t);
+	return 0;
+}
+
+int sockets_open(struct top *t)
+{
+	struct bpf_object *obj = t->kernel->obj;
+	int r;
+
+	t->files = iterator_attach(t->session, obj, "owner_files", NULL);
+	if (t->files < 0)
+		return t->files;
+	t->looks = iterator_attach(t->session, obj, "top_looks", t->kernel->maps.socket_users);
+	if (t->looks < 0)
+		return t->looks;
+	r = iterator_run(t->files);
+	if (!r)
+		r = sockets_round(t);
+	return r ? session_fail(t->session, r, "cannot look at the sockets: %s", strerror(-r)) : 0;
+}
+
+void sockets_free(struct top *t)
+{
+	struct sock_entry *e, *next;
+
+	HASH_ITER(hh, t->sockets, e, next)
+	forget(t, e);
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* What top's user side keeps: sockets with their last counters, and the tallies that they add up
+ * to. TCP's counters run; what is new of them since the last look is added to a tally. */
+#pragma once
+
+#include "base/hash.h"
+
+extern uint64_t top_seed; /* of this run: strangers choose the keys */
+#define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), top_seed))
+#include <uthash.h>
+
+#include "host/container.h"
+#include "host/process.h"
+#include "loader/interval.h"
+#include "tools/top/top.h"
+#include "top.skel.h"
+
+enum top_by { BY_CONNECTION, BY_PROCESS, BY_CONTAINER, BY_PEER, BY_PORT, BY_HOST };
+
+enum top_counter {
+	COUNT_SENT,
+	COUNT_RECEIVED,
+	COUNT_SEGMENTS_OUT,
+	COUNT_SEGMENTS_IN,
+	COUNT_RETRANSMITS,
+	COUNT_SENDS,
+	COUNT_RECEIVES,
+	TOP_COUNTERS
+};
+
+struct top_counts {
+	uint64_t n[TOP_COUNTERS];
+};
+
+struct top_conf {
+	uint64_t by;
+	const char *sort;
+	bool all;
+};
+
+struct tally_key {
+	uint64_t number[4];
+	char name[CONTAINER_NAME_MAX];
+};
+
+/* A row of the blocks. */
+struct tally {
+	struct tally_key key;
+	struct top_look last;               /* of one of its sockets: for names, not for counters */
+	char container[CONTAINER_NAME_MAX]; /* empty: none is known */
+	struct top_counts sum;              /* since the start */
+	struct top_counts part;             /* new, of sockets that were not there all the time */
+	double rate[TOP_COUNTERS];          /* a second, of those that were */
+	uint64_t connections;               /* open */
+	uint64_t srtt_us, measured;         /* a sum over so many looks */
+	uint64_t measured_round;            /* in which these were */
+	bool changed;                       /* since the last block */
+	UT_hash_handle hh;
+};
+
+struct sock_entry {
+	uint64_t cookie;
+	struct top_counts counts;
+	struct tally *tally; /* NULL: none yet, or no room */
+	uint64_t start_ns;   /* of the owner */
+	uint32_t pid;
+	bool waited;    /* for an owner */
+	uint64_t round; /* that told of it last */
+	UT_hash_handle hh;
+};
+
+struct top {
+	struct session *session;
+	const struct top_conf *conf;
+	struct top_bpf *kernel;
+	struct processes *processes;
+	int looks, files; /* iterators */
+	struct sock_entry *sockets;
+	struct tally *tallies;
+	struct interval interval;
+	uint64_t round, blocks;
+	unsigned full;       /* rounds to come that look at all sockets */
+	uint64_t lost;       /* records, as of the last round */
+	uint64_t looked_ns;  /* when the last round began, CLOCK_MONOTONIC */
+	uint64_t elapsed_ns; /* since the one before */
+	int64_t seek_ns;     /* budget for looks at open files */
+	uint64_t no_room;    /* looks at sockets that found no row */
+	unsigned sort;       /* column */
+	bool done;
+	struct top_row *rows; /* of a block, reused */
+	size_t room;
+};
+
+/* sockets.c: attaches the iterators and takes the first look, from which all is counted. 0 or
+ * -errno, said. */
+int sockets_open(struct top *t);
+/* A look at every socket, added to the tallies. 0 or -errno. */
+int sockets_round(struct top *t);
+/* What the ring has of one. 0 or -ENOMEM. */
+int sockets_told(struct top *t, const struct top_look *l);
+void sockets_free(struct top *t);
+
+/* tally.c: the tally that a look belongs to, made where there is none; NULL: no memory or no room.
+ */
+struct tally *tally_of(struct top *t, const struct top_look *l);
+void tally_end_block(struct top *t);
+void tally_free(struct top *t);
+
+/* rows.c */
+extern const struct schema top_schema;
+int rows_prepare(struct top *t);
+int rows_show(struct top *t);

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* top, kernel side: TCP counts anyway, so its counters are read when they are asked for.
+ * Hooks say whose a socket is and count sends and receives; what closes tells its last counters. */
+#include "kernel/ends.bpf.h"
+#include "kernel/socket_user.bpf.h"
+
+#include "tools/top/top.h"
+
+#define SOCK_DONE 1 /* enum sock_flags of include/net/sock.h: a FIN arrived */
+
+/* What TCP does not count itself, and what the last look at the socket showed. */
+struct top_socket {
+	u64 sends, receives;
+	u64 looked_ns; /* in the last round; 0: never */
+	u64 told;      /* a sum of counters that changes with any of them */
+	u32 told_pid;
+	u32 user_pid; /* the user in socket_users: to look there costs another call */
+	u8 fresh, closed;
+	u16 pad[3];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct top_socket);
+} sockets SEC(".maps");
+
+/* The round's looks, n_looks of them. Not in the iterator's own output, as its buffer is small, and
+ * each time that the iteration goes on it walks a list from the beginning. */
+struct top_look looks[TOP_LOOKS];
+u32 n_looks;
+/* Set by user space: also sockets of which nothing is new. */
+u32 look_at_all;
+/* How many open sockets without an owner the round met. */
+u64 unowned;
+
+ALWAYS_INLINE struct top_socket *counts_of(struct sock *sk)
+{
+	struct top_socket *s = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!s)
+		count(COUNT_LOST_STATE, 1);
+	return s;
+}
+
+ALWAYS_INLINE bool is_open(const struct sock *sk)
+{
+	u8 state = sk->__sk_common.skc_state;
+
+	return state != BPF_TCP_CLOSE && state != BPF_TCP_LISTEN;
+}
+
+/* ---- counters ---- */
+
+/*
+ * SYN and FIN take a sequence number each, and TCP counts them as bytes. Only an end that connected
+ * has its SYN in the count, as the sequence numbers of one that was accepted begin behind it. Its
+ * FIN was acknowledged if nothing it wrote is open. state: before it closed, if it does.
+ */
+ALWAYS_INLINE void look_counters(struct tcp_sock *t, u8 state, struct top_look *l)
+{
+	bool ending =
+		state == BPF_TCP_FIN_WAIT1 || state == BPF_TCP_CLOSING || state == BPF_TCP_LAST_ACK;
+	u64 flags = ((struct sock *)t)->__sk_common.skc_flags;
+	u64 sent = t->bytes_acked, received = t->bytes_received;
+
+	if (l->connected && sent)
+		sent--;
+	if (sent &&
+	    (state == BPF_TCP_FIN_WAIT2 || (l->closed && ending && t->snd_una == t->write_seq)))
+		sent--;
+	if (received && flags & 1 << SOCK_DONE)
+		received--;
+	l->sent = sent;
+	l->received = received;
+	l->segments_out = t->segs_out;
+	l->segments_in = t->segs_in;
+	l->retransmits = t->total_retrans;
+	l->srtt_us = t->srtt_us >> 3;
+}
+
+/* False: the filter does not want it. */
+ALWAYS_INLINE bool look_ends(struct sock *sk, struct top_look *l)
+{
+	struct ends e;
+
+	ends_of_sock(sk, &e);
+	__builtin_memcpy(l->local, e.local, sizeof(l->local));
+	__builtin_memcpy(l->remote, e.remote, sizeof(l->remote));
+	l->local_port = e.local_port;
+	l->remote_port = e.remote_port;
+	return filter_ports(e.local_port, e.remote_port) && filter_addresses(e.local, e.remote);
+}
+
+/* False: nobody wants it. */
+ALWAYS_INLINE bool look(struct sock *sk, const struct top_socket *s, u8 state, bool closed,
+			struct top_look *l)
+{
+	struct tcp_sock *t = bpf_skc_to_tcp_sock(sk);
+	bool pass = false;
+
+	__builtin_memset(l, 0, sizeof(*l));
+	if (!t || !look_ends(sk, l))
+		return false;
+	(void)socket_user_of(sk, &l->owner, &pass);
+	if (filters_owner() && !pass)
+		return false;
+	l->cookie = bpf_get_socket_cookie(sk);
+	l->now_ns = bpf_ktime_get_ns();
+	l->connected = !sk->sk_max_ack_backlog; /* one that was accepted has its listener's */
+	l->closed = closed;
+	l->sends = s->sends;
+	l->receives = s->receives;
+	l->fresh = s->fresh;
+	look_counters(t, state, l);
+	return true;
+}
+
+ALWAYS_INLINE void tell(const struct top_look *l)
+{
+	struct top_record *r = ring_reserve(sizeof(*r));
+
+	if (!r)
+		return;
+	r->r.kind = 0;
+	r->r.pad = 0;
+	r->r.size = sizeof(*r);
+	r->look = *l;
+	ring_submit(&r->r);
+}
+
+/* ---- hooks ---- */
+
+/* What the socket did so far was another's. */
+ALWAYS_INLINE void hand_over(struct sock *sk, struct top_socket *s, u32 pid)
+{
+	struct top_look l;
+
+	if (!s->closed && look(sk, s, sk->__sk_common.skc_state, false, &l) && l.owner.pid &&
+	    l.owner.pid != pid)
+		tell(&l);
+	socket_used(sk);
+	s->user_pid = pid;
+}
+
+/* Reads of what had arrived before it closed. Whoever takes the counts tells them. */
+ALWAYS_INLINE void tell_late(struct sock *sk, struct top_socket *s)
+{
+	u64 sends = __sync_lock_test_and_set(&s->sends, 0);
+	u64 receives = __sync_lock_test_and_set(&s->receives, 0);
+	struct top_look l;
+
+	if (!(sends | receives) || !look(sk, s, BPF_TCP_CLOSE, true, &l))
+		return;
+	l.sends = sends;
+	l.receives = receives;
+	l.fresh = 1;
+	l.sent = l.received = 0;
+	l.segments_out = l.segments_in = l.retransmits = 0;
+	tell(&l);
+}
+
+ALWAYS_INLINE int used(struct sock *sk, bool sends)
+{
+	struct top_socket *s;
+	u32 pid;
+
+	if (!socket_is_tcp(sk) || sk->__sk_common.skc_state == BPF_TCP_LISTEN)
+		return 0;
+	s = counts_of(sk);
+	if (!s)
+		return 0;
+	pid = bpf_get_current_pid_tgid() >> 32;
+	if (s->user_pid != pid)
+		hand_over(sk, s, pid);
+	__sync_fetch_and_add(sends ? &s->sends : &s->receives, 1);
+	if (s->closed)
+		tell_late(sk, s);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(top_send_tp, struct sock *sk)
+{
+	return used(sk, true);
+}
+
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(top_send_fexit, struct sock *sk)
+{
+	return used(sk, true);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(top_receive_tp, struct sock *sk)
+{
+	return used(sk, false);
+}
+
+SEC("fexit/tcp_recvmsg")
+int BPF_PROG(top_receive_fexit, struct sock *sk)
+{
+	return used(sk, false);
+}
+
+/* A socket may connect again after it closed. It gets a user, though nobody, so that looks meet it.
+ */
+ALWAYS_INLINE void begins(struct sock *sk, bool connects)
+{
+	struct top_socket *s = counts_of(sk);
+
+	if (!s)
+		return;
+	s->fresh = 1;
+	if (connects) {
+		s->sends = 0;
+		s->receives = 0;
+		s->closed = 0;
+		s->looked_ns = 0;
+		s->told = 0;
+		s->user_pid = bpf_get_current_pid_tgid() >> 32;
+		socket_used(sk); /* connect() runs in the process that asks */
+	} else if (!bpf_sk_storage_get(&socket_users, sk, 0, BPF_SK_STORAGE_GET_F_CREATE)) {
+		count(COUNT_LOST_STATE, 1);
+	}
+}
+
+/* Marked closed before it is told: the next look leaves it out, and who uses it tells that. */
+ALWAYS_INLINE void ends(struct sock *sk, u8 state)
+{
+	struct top_socket *s = counts_of(sk);
+	struct top_look l;
+
+	if (!s || s->closed)
+		return;
+	s->closed = 1;
+	if (state == BPF_TCP_SYN_RECV) /* of Fast Open */
+		s->fresh = 1;
+	if (!look(sk, s, state, true, &l))
+		return;
+	l.sends = __sync_lock_test_and_set(&s->sends, 0);
+	l.receives = __sync_lock_test_and_set(&s->receives, 0);
+	tell(&l);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(top_state, struct sock *sk, int old, int new)
+{
+	if (!socket_is_tcp(sk))
+		return 0;
+	if (new == BPF_TCP_SYN_SENT)
+		begins(sk, true);
+	else if (old == BPF_TCP_SYN_RECV && new != BPF_TCP_CLOSE)
+		begins(sk, false);
+	else if (new == BPF_TCP_CLOSE && old != BPF_TCP_LISTEN)
+		ends(sk, old);
+	return 0;
+}
+
+/* ---- looks ---- */
+
+/* Is anything new? If not, there is nothing to copy; that it was looked at is kept all the same. */
+ALWAYS_INLINE bool is_news(struct sock *sk, struct top_socket *s, u32 pid)
+{
+	struct tcp_sock *t = bpf_skc_to_tcp_sock(sk);
+	u64 now;
+
+	if (!t)
+		return false;
+	now = (u64)t->segs_in + t->segs_out + s->sends + s->receives;
+	if (now == s->told && pid == s->told_pid && s->looked_ns && !look_at_all) {
+		s->looked_ns = bpf_ktime_get_ns();
+		return false;
+	}
+	s->told = now;
+	s->told_pid = pid;
+	return true;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int top_looks(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct socket_user *user = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct top_socket *s;
+	u32 at = n_looks;
+
+	if (!sk || !user || !is_open(sk) || at >= TOP_LOOKS)
+		return 0;
+	s = counts_of(sk);
+	if (!s || s->closed)
+		return 0;
+	if (!user->who.pid)
+		unowned++;
+	if (!is_news(sk, s, user->who.pid) ||
+	    !look(sk, s, sk->__sk_common.skc_state, false, &looks[at]))
+		return 0;
+	looks[at].before_ns = s->looked_ns;
+	s->looked_ns = looks[at].now_ns;
+	n_looks = at + 1;
+	if (at + 1 == TOP_LOOKS) /* a byte, so that the read returns and user space takes them */
+		bpf_seq_write(ctx->meta->seq, &at, 1);
+	return 0;
+}
