@@ -125,6 +125,10 @@ static int take(struct top *t, const struct top_look *l)
 	if (!e)
 		return -ENOMEM;
 	e->round = t->round;
+	if (l->others) {
+		e->counts = now;
+		return 0;
+	}
 	if (waits_for_owner(t, e, l))
 		return 0;
 	news = news_of(e, &now);

@@ -259,6 +259,34 @@ def test_sends_and_receives_of_two_processes_on_one_socket():
     equal(mine["sent"] + theirs["sent"], 5307, "sent by both")
 
 
+def test_a_filter_on_one_of_two_processes():
+    """Of a socket that goes from one process to the other and back: only what this one did."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asks, answers = os.pipe(), os.pipe()
+        with top("-p", os.getpid(), "--port", listener.getsockname()[1], "--by", "process") as t:
+            out = socket.create_connection(listener.getsockname())
+            child = os.fork()
+            if not child:
+                while os.read(asks[0], 1) == b"1":
+                    for _ in range(5):
+                        out.sendall(bytes(1000))
+                    os.write(answers[1], b"1")
+                os._exit(0)
+            for _ in range(3):
+                for _ in range(2):
+                    out.sendall(bytes(10))
+                os.write(asks[1], b"1")
+                os.read(answers[0], 1)
+            out.sendall(bytes(10))
+            os.write(asks[1], b"0")
+            equal(os.waitpid(child, 0)[1], 0, "child")
+            out.close()
+            row = one(t.stop())
+        for fd in asks + answers:
+            os.close(fd)
+    equal((row["pid"], row["sends"], row["connections"]), (os.getpid(), 7, 0), "of this process")
+
+
 def test_reads_after_the_connection_closed():
     """The other end answered and closed first: what is read then is counted too."""
     with socket.create_server(("127.0.0.1", 0)) as listener, top("--by", "process") as t:

@@ -93,9 +93,9 @@ ALWAYS_INLINE bool look_ends(struct sock *sk, struct top_look *l)
 	return filter_ports(e.local_port, e.remote_port) && filter_addresses(e.local, e.remote);
 }
 
-/* False: nobody wants it. */
-ALWAYS_INLINE bool look(struct sock *sk, const struct top_socket *s, u8 state, bool closed,
-			struct top_look *l)
+/* *passes: the filter asks for its owner. False: nobody wants it, whoever uses it. */
+ALWAYS_INLINE bool look_any(struct sock *sk, const struct top_socket *s, u8 state, bool closed,
+			    struct top_look *l, bool *passes)
 {
 	struct tcp_sock *t = bpf_skc_to_tcp_sock(sk);
 	bool pass = false;
@@ -104,8 +104,7 @@ ALWAYS_INLINE bool look(struct sock *sk, const struct top_socket *s, u8 state, b
 	if (!t || !look_ends(sk, l))
 		return false;
 	(void)socket_user_of(sk, &l->owner, &pass);
-	if (filters_owner() && !pass)
-		return false;
+	*passes = !filters_owner() || pass;
 	l->cookie = bpf_get_socket_cookie(sk);
 	l->now_ns = bpf_ktime_get_ns();
 	l->connected = !sk->sk_max_ack_backlog; /* one that was accepted has its listener's */
@@ -115,6 +114,14 @@ ALWAYS_INLINE bool look(struct sock *sk, const struct top_socket *s, u8 state, b
 	l->fresh = s->fresh;
 	look_counters(t, state, l);
 	return true;
+}
+
+ALWAYS_INLINE bool look(struct sock *sk, const struct top_socket *s, u8 state, bool closed,
+			struct top_look *l)
+{
+	bool passes = false;
+
+	return look_any(sk, s, state, closed, l, &passes) && passes;
 }
 
 ALWAYS_INLINE void tell(const struct top_look *l)
@@ -132,16 +139,24 @@ ALWAYS_INLINE void tell(const struct top_look *l)
 
 /* ---- hooks ---- */
 
-/* What the socket did so far was another's. */
+/* What the socket did so far was another's. If the filter asks for only one of the two, the socket
+ * ends or begins to be looked at here. */
 ALWAYS_INLINE void hand_over(struct sock *sk, struct top_socket *s, u32 pid)
 {
+	bool passed = false, known, passes;
+	struct socket_user *user;
 	struct top_look l;
 
-	if (!s->closed && look(sk, s, sk->__sk_common.skc_state, false, &l) && l.owner.pid &&
-	    l.owner.pid != pid)
-		tell(&l);
-	socket_used(sk);
+	known = look_any(sk, s, sk->__sk_common.skc_state, false, &l, &passed);
+	user = socket_used(sk);
 	s->user_pid = pid;
+	if (!known || s->closed || !l.owner.pid || l.owner.pid == pid)
+		return;
+	passes = !filters_owner() || (user && user->pass);
+	l.others = !passed;
+	l.closed = !passes;
+	if (passed || passes)
+		tell(&l);
 }
 
 /* Reads of what had arrived before it closed. Whoever takes the counts tells them. */
@@ -293,9 +308,12 @@ int top_looks(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	if (!user->who.pid)
 		unowned++;
-	if (!is_news(sk, s, user->who.pid) ||
-	    !look(sk, s, sk->__sk_common.skc_state, false, &looks[at]))
+	if (!is_news(sk, s, user->who.pid))
 		return 0;
+	if (!look(sk, s, sk->__sk_common.skc_state, false, &looks[at])) {
+		s->looked_ns = 0;
+		return 0;
+	}
 	looks[at].before_ns = s->looked_ns;
 	s->looked_ns = looks[at].now_ns;
 	n_looks = at + 1;

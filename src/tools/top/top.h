@@ -20,7 +20,7 @@ struct top_look {
 	u8 fresh;                    /* it began while tapline ran: all of it counts */
 	u8 connected;                /* it connected; else it was accepted */
 	u8 closed;                   /* the last look */
-	u8 pad;
+	u8 others; /* what it did so far does not count: the filter keeps it out */
 };
 ABI_SIZE(struct top_look, 152);
 
