@@ -90,6 +90,7 @@ static int turn_live(struct session *s)
 	s->wall_offset = clock_wall_offset_ns();
 	r = session_drain(s);
 	now = clock_mono_ns();
+	wire_look(s, now);
 	if (!r && s->tool->tick && now >= s->next_tick_ns) {
 		s->next_tick_ns = now + s->tick_ms * 1000000ull;
 		r = s->tool->tick(s, now);

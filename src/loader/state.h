@@ -3,11 +3,20 @@
  * Tools see session.h only. */
 #pragma once
 
+#include <net/if.h>
+
 #include "loader/session.h"
 #include "output/where.h"
 
 #define SESSION_LINKS 32
 #define SESSION_FDS   48
+
+/* An interface of its own, not one of all. */
+struct watched {
+	int fd; /* of the session, as its packets come by it */
+	unsigned index;
+	char name[IF_NAMESIZE];
+};
 
 struct session {
 	const struct tool *tool;
@@ -33,6 +42,9 @@ struct session {
 	unsigned n_links;
 	int fds[SESSION_FDS];
 	unsigned n_fds;
+	struct watched watched[OPT_LIST_MAX];
+	unsigned n_watched;
+	uint64_t next_look_ns; /* at them; CLOCK_MONOTONIC */
 	uint64_t records, malformed;
 	int handled; /* what the last handler returned, when not 0 */
 
@@ -70,6 +82,8 @@ void capture_out_ledger(const struct capture_out *o, struct buf *b);
 /* Packets that were to be written and are not; after capture_out_end. */
 uint64_t capture_out_lost(const struct capture_out *o);
 void capture_out_free(struct capture_out *o); /* NULL too */
+/* wire.c, in each turn: ends the run when an interface that it watches is no more. */
+void wire_look(struct session *s, uint64_t now_ns);
 /* attach.c */
 int session_check_needs(struct session *s);
 void session_detach(struct session *s);

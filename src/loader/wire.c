@@ -11,7 +11,12 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "loader/state.h"
 #include "loader/wire_filter.h"
+
+/* How often it is asked whether interfaces are still there. The socket's error tells of one that is
+ * down, too, and of one that is down already no more. */
+#define LOOK_NS 250000000
 
 const char *const wire_directions[] = {"both", "out", "in", NULL};
 
@@ -110,6 +115,13 @@ static int watch_one(struct session *s, const struct wire_interface *i, const st
 	r = session_own_fd(s, fd);
 	if (r)
 		return session_fail(s, r, "too many interfaces to watch");
+	if (i->index && s->n_watched < ARRAY_SIZE(s->watched)) {
+		struct watched *w = &s->watched[s->n_watched++];
+
+		w->fd = fd;
+		w->index = i->index;
+		memcpy(w->name, i->name, sizeof(w->name));
+	}
 	return bind_to(s, i, fd, program, incoming);
 }
 
@@ -159,6 +171,35 @@ int wire_watch(struct session *s, const struct wire_tap *t, const struct bpf_obj
 	for (int i = 0; !r && i < n; i++)
 		r = watch_one(s, &found[i], t, &filter, obj, program);
 	return r;
+}
+
+static bool is_gone(const struct watched *w)
+{
+	struct ifreq request = {.ifr_ifindex = (int)w->index};
+
+	return ioctl(w->fd, SIOCGIFNAME, &request) < 0 && errno == ENODEV;
+}
+
+void wire_look(struct session *s, uint64_t now_ns)
+{
+	char text[4 * IF_NAMESIZE];
+
+	if (now_ns < s->next_look_ns)
+		return;
+	s->next_look_ns = now_ns + LOOK_NS;
+	for (unsigned i = 0; i < s->n_watched; i++) {
+		struct buf name = BUF_ON(text);
+
+		if (!is_gone(&s->watched[i]))
+			continue;
+		buf_escaped(&name, text_of(s->watched[i].name));
+		session_fail_late(s, -ENODEV,
+				  "'%.*s' is gone: it was removed, or went to another network "
+				  "namespace; begin again when it is back",
+				  (int)name.len, name.p);
+		session_stop(s);
+		return;
+	}
 }
 
 bool wire_asks_for(const struct session *s, const struct wire_tap *t, uint16_t port)

@@ -34,7 +34,8 @@ extern const char *const wire_directions[]; /* words of an option, by enum wire_
  * From here on tap (a socket filter of obj, which is loaded; it returns 0) sees what passes; its
  * packets begin at the link layer. With a filter it is called by another that sees them first. An
  * interface that is named twice is watched once. The sockets are the session's, and go with it.
- * 0 or -errno, said.
+ * When an interface of that name is removed, the session ends the run and says so; one that is down
+ * is still watched. 0 or -errno, said.
  */
 int wire_watch(struct session *s, const struct wire_tap *t, const struct bpf_object *obj,
 	       const struct bpf_program *tap);
