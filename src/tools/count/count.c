@@ -167,7 +167,8 @@ static unsigned needs_for(const void *conf)
 
 static const struct opt opts[] = {
 	{'i', "interface", "IF", OPT_LIST, 0, offsetof(struct count_conf, interfaces),
-	 .help = "only this interface; may be repeated (else all, also those to come)"},
+	 .help = "only this interface; may be repeated; any, as without -i: all, also those to "
+		 "come"},
 	{0, "by", NULL, OPT_CHOICE, 0, offsetof(struct count_conf, by), .choices = by_words,
 	 .help = "what a row is"},
 	{0, "direction", NULL, OPT_CHOICE, 0, offsetof(struct count_conf, direction),
