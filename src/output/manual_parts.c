@@ -17,12 +17,17 @@ bool manual_has_options(const struct opt_set *sets, unsigned set)
 	return false;
 }
 
+/* One that is empty stands for what is not known, which is no name. */
 static void put_names(const char *const *names, struct buf *out)
 {
+	const char *between = "";
+
 	for (unsigned i = 0; names && names[i]; i++) {
-		if (i)
-			buf_str(out, ", ");
+		if (!*names[i])
+			continue;
+		buf_str(out, between);
 		buf_str(out, names[i]);
+		between = ", ";
 	}
 }
 

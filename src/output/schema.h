@@ -24,12 +24,13 @@ enum unit {
 };
 
 enum {
-	COLUMN_SHOWN = 1 << 0,   /* in the table without --fields */
-	COLUMN_GROWS = 1 << 1,   /* takes what width is left */
-	COLUMN_ERROR = 1 << 2,   /* coloured when present: something to look at */
-	COLUMN_EXTRA = 1 << 3,   /* in JSON and CSV only when asked for */
-	COLUMN_SHRINKS = 1 << 4, /* gives width before the columns that grow do */
-	COLUMN_SPARE = 1 << 5,   /* left out where the terminal is too narrow for all */
+	COLUMN_SHOWN = 1 << 0,       /* in the table without --fields */
+	COLUMN_GROWS = 1 << 1,       /* takes what width is left */
+	COLUMN_ERROR = 1 << 2,       /* coloured when present: something to look at */
+	COLUMN_EXTRA = 1 << 3,       /* in JSON and CSV only when asked for */
+	COLUMN_SHRINKS = 1 << 4,     /* gives width before the columns that grow do */
+	COLUMN_SPARE = 1 << 5,       /* left out where the terminal is too narrow for all */
+	COLUMN_SPARE_FIRST = 1 << 6, /* before any of these */
 };
 
 struct column {

@@ -88,11 +88,11 @@ static void grow(struct table *t, const struct schema *s, unsigned left)
 	}
 }
 
-/* Leaves out the rightmost column that can be spared. Whether there was one. */
-static bool spare(struct table *t, const struct schema *s)
+/* Leaves out the rightmost column of a kind. Whether there was one. */
+static bool spare(struct table *t, const struct schema *s, unsigned kind)
 {
 	for (unsigned i = t->n; i-- > 0;) {
-		if (!(s->columns[t->place[i].field].flags & COLUMN_SPARE))
+		if (!(s->columns[t->place[i].field].flags & kind))
 			continue;
 		memmove(&t->place[i], &t->place[i + 1], (t->n - i - 1) * sizeof(t->place[0]));
 		t->n--;
@@ -107,8 +107,8 @@ static void fit(struct table *t, const struct schema *s, unsigned width)
 {
 	while (total_width(t) > width) {
 		if (shrink(t, s, COLUMN_SHRINKS, 67) || shrink(t, s, COLUMN_GROWS, 67) ||
-		    spare(t, s) || shrink(t, s, COLUMN_GROWS, 45) ||
-		    shrink(t, s, COLUMN_SHRINKS, 50) ||
+		    spare(t, s, COLUMN_SPARE_FIRST) || spare(t, s, COLUMN_SPARE) ||
+		    shrink(t, s, COLUMN_GROWS, 45) || shrink(t, s, COLUMN_SHRINKS, 50) ||
 		    shrink(t, s, COLUMN_SHRINKS | COLUMN_GROWS, 0))
 			continue;
 		if (t->n == 1) {

@@ -12,6 +12,7 @@
 
 static const char *const formats[] = {"table", "json", "csv", NULL};
 static const char *const marks[] = {"gap", "lost", NULL};
+static const char *const ways[] = {"", "in", "out", NULL};
 static const char *const aliases[] = {"tcptop", "tcp-life", NULL};
 static const struct opt own[] = {
 	{'H', "heads", NULL, OPT_FLAG, .help = "show the heads"},
@@ -32,6 +33,7 @@ static const struct column columns[] = {
 	{"server_us", "SRV", COL_UINT, UNIT_US, .help = "time in the server"},
 	{"bytes", "BYTES", COL_UINT, UNIT_BYTES, .help = "payload"},
 	{"quality", "QUALITY", COL_SET, .names = marks, .help = "what the row is worth"},
+	{"way", "WAY", COL_ENUM, .names = ways, .help = "which way it went"},
 };
 static const struct schema schema = {columns, ARRAY_SIZE(columns)};
 static const struct example examples[] = {
@@ -108,6 +110,7 @@ static void test_help(void **state UNUSED)
 		"\nFields:\n  time       when the request began (time)\n",
 		"\n  server_us  time in the server (microseconds)\n",
 		"\n  quality    what the row is worth (list of gap, lost)\n",
+		"\n  way        which way it went (one of in, out)\n",
 		"\nExamples:\n  tapline requests --where 'path~^/a\\.b' -H\n      .dots and",
 	};
 	struct buf b = BUF_ON(text);
@@ -266,7 +269,7 @@ static void test_completion_values(void **state UNUSED)
 	assert_string_equal(complete("tapline requests --duration ''"), "");
 	assert_string_equal(complete("tapline requests --duration -"), "");
 	assert_string_equal(complete("tapline requests --fields ''"),
-			    "time server_us bytes quality");
+			    "time server_us bytes quality way");
 	assert_string_equal(complete("tapline requests --fields time,s"), "time,server_us");
 	assert_string_equal(complete("tapline requests --fields = time,bytes,q"),
 			    "time,bytes,quality");

@@ -19,7 +19,9 @@ static int open_hex(struct packets *k)
 				    "JSON and CSV have the bytes in the column 'payload'");
 	k->hex.cap = HEX_DUMP_SIZE(PACKETS_SNAP_MAX);
 	k->hex.p = malloc(k->hex.cap);
-	return k->hex.p ? 0 : session_fail(k->session, -ENOMEM, "no memory");
+	if (!k->hex.p)
+		return session_fail(k->session, -ENOMEM, "no memory");
+	return packets_hide_payload(k->session);
 }
 
 struct wire_tap packets_tap(const struct packets *k)
@@ -55,9 +57,9 @@ static int packets_open(struct session *s, void *conf)
 	session_set_state(s, k);
 	k->session = s;
 	k->conf = conf;
-	k->columns = session_columns(s);
 	set_snap(k);
 	r = open_hex(k);
+	k->columns = session_columns(s);
 	if (!r && k->conf->file)
 		r = packets_file_open(k);
 	if (!r)
@@ -109,7 +111,8 @@ static unsigned needs_for(const void *conf)
 
 static const struct opt opts[] = {
 	{'i', "interface", "IF", OPT_LIST, 0, offsetof(struct packets_conf, interfaces),
-	 .help = "only this interface; may be repeated (else all, also those to come)"},
+	 .help = "only this interface; may be repeated; any, as without -i: all, also those to "
+		 "come"},
 	{0, "all", NULL, OPT_FLAG, 0, offsetof(struct packets_conf, all),
 	 .help = "every packet: also those without payload, fragments, and what is not TCP or UDP"},
 	{0, "http", NULL, OPT_FLAG, 0, offsetof(struct packets_conf, http),
@@ -119,7 +122,8 @@ static const struct opt opts[] = {
 	 .help = "copy so many bytes of each payload (else 128), or with -w of each packet (else "
 		 "all)"},
 	{'X', "hex", NULL, OPT_FLAG, 0, offsetof(struct packets_conf, hex),
-	 .help = "below each row, the bytes that were copied, in hexadecimal and as characters"},
+	 .help = "below each row, instead of the column 'payload', the bytes that were copied, in "
+		 "hexadecimal and as characters"},
 	{0, "direction", NULL, OPT_CHOICE, 0, offsetof(struct packets_conf, direction),
 	 .choices = wire_directions, .help = "only what goes out, or only what comes in"},
 	{'r', "read", "FILE", OPT_TEXT, 0, offsetof(struct packets_conf, file),
@@ -162,7 +166,10 @@ const struct tool tool_packets = {
 				"With -w the packets are written to a capture file instead, whole, "
 				"with their process as a comment; with -r they are read from one, "
 				"without privileges. Both take the options that choose packets, "
-				"--where among them.",
+				"--where among them.\n\n"
+				"Bytes are shown and written as they are: unlike in requests, "
+				"passwords, cookies and tokens are not masked. Look before you "
+				"pass rows or a file on.",
 			.opts = opts,
 			.schema = &packets_schema,
 			.examples =
@@ -206,8 +213,7 @@ const struct tool tool_packets = {
 				"A packet of loopback that was captured both ways is there twice. "
 				"Of links that are neither Ethernet nor bare IP, -w writes the IP "
 				"packets.\n\n"
-				"Payload is shown as it is: passwords and tokens in it are not "
-				"masked. What is inside a tunnel is not looked at, nor what is "
+				"What is inside a tunnel is not looked at, nor what is "
 				"behind more than two VLAN tags or eight IPv6 extension headers. "
 				"What an XDP program drops or redirects, and what a program sends "
 				"past the queues (PACKET_QDISC_BYPASS), does not come here.",

@@ -43,21 +43,22 @@ static const char *const directions[] = {"", "in", "out", NULL};
 static const char *const types[] = {"",          "host",     "broadcast", "multicast",
 				    "otherhost", "outgoing", NULL};
 
-/* For people the two ends are one word, and the owner is another, as they are read together;
- * programs get them apart. */
+/* On a narrow terminal it is when, who and what that stay; two thirds of the ends' width are enough
+ * for those of IPv4. For people the two ends are one word, and the owner is another, as
+ * they are read together; programs get them apart. */
 static const struct column columns[COLUMNS] = {
 	[TIME] = {"time", "TIME", COL_TIME, UNIT_NONE, C(time), 12, COLUMN_SHOWN | COLUMN_SPARE,
 		  .help = "when the packet passed"},
 	[INTERFACE] = {"interface", "IF", COL_TEXT, UNIT_NONE, C(interface), 6,
-		       COLUMN_SHOWN | COLUMN_SPARE, .help = "the interface it passed"},
+		       COLUMN_SHOWN | COLUMN_SPARE_FIRST, .help = "the interface it passed"},
 	[DIRECTION] = {"direction", "DIR", COL_ENUM, UNIT_NONE, C(direction), 3,
-		       COLUMN_SHOWN | COLUMN_EXTRA, directions,
+		       COLUMN_SHOWN | COLUMN_EXTRA | COLUMN_SPARE_FIRST, directions,
 		       "in or out of this host, as seen from the interface"},
 	[PKT_TYPE] = {"pkt_type", "TYPE", COL_ENUM, UNIT_NONE, C(type), 9, 0, types,
 		      "whom it is for, as the kernel tells: host (this one), broadcast, multicast, "
 		      "otherhost (seen by the way), outgoing"},
-	[ENDS] = {"ends", "SOURCE > DESTINATION", COL_TEXT, UNIT_NONE, C(ends), 44,
-		  COLUMN_SHOWN | COLUMN_EXTRA,
+	[ENDS] = {"ends", "SOURCE > DESTINATION", COL_TEXT, UNIT_NONE, C(ends), 48,
+		  COLUMN_SHOWN | COLUMN_EXTRA | COLUMN_SHRINKS,
 		  .help = "source and destination, each address:port, in one text"},
 	[OWNER] = {"owner", "OWNER", COL_TEXT, UNIT_NONE, C(owner), 15,
 		   COLUMN_SHOWN | COLUMN_EXTRA | COLUMN_SPARE, .help = "comm[pid], in one text"},
@@ -70,20 +71,22 @@ static const struct column columns[COLUMNS] = {
 	[DST_PORT] = {"dst_port", "DPORT", COL_UINT, UNIT_NONE, C(destination_port), 5, 0,
 		      .help = "its port"},
 	[PROTOCOL] =
-		{"protocol", "PROTO", COL_TEXT, UNIT_NONE, C(protocol), 6, COLUMN_SHOWN,
+		{"protocol", "PROTO", COL_TEXT, UNIT_NONE, C(protocol), 6,
+		 COLUMN_SHOWN | COLUMN_SPARE_FIRST,
 		 .help = "the IP protocol behind IPv6's extension headers; what is not IP, or "
 			 "has no whole IP header, by its EtherType; a number where there is no "
 			 "name"},
 	[FLAGS] =
-		{"flags", "FLAGS", COL_TEXT, UNIT_NONE, C(flags), 5, COLUMN_SHOWN,
+		{"flags", "FLAGS", COL_TEXT, UNIT_NONE, C(flags), 5,
+		 COLUMN_SHOWN | COLUMN_SPARE_FIRST,
 		 .help = "TCP's flags as tcpdump writes them: F (FIN), S (SYN), R (RST), P (PSH), "
 			 ". (ACK), U (URG), E (ECE), W (CWR), or none; null: not TCP"},
 	[PAYLOAD_LENGTH] =
 		{"payload_length", "LENGTH", COL_UINT, UNIT_NONE, C(payload_length), 6,
-		 COLUMN_SHOWN,
+		 COLUMN_SHOWN | COLUMN_SPARE,
 		 .help = "bytes of payload in the packet: behind the header of TCP or UDP, else "
 			 "behind those of IP; null in fragments, and where there is no IP"},
-	[PAYLOAD] = {"payload", "PAYLOAD", COL_TEXT, UNIT_NONE, C(payload), 22,
+	[PAYLOAD] = {"payload", "PAYLOAD", COL_TEXT, UNIT_NONE, C(payload), 16,
 		     COLUMN_SHOWN | COLUMN_GROWS,
 		     .help = "its first bytes, as many as -s says; null where none were copied"},
 	[PID] = {"pid", "PID", COL_UINT, UNIT_NONE, C(pid), 8, 0,
@@ -97,6 +100,11 @@ const struct schema packets_schema = {columns, COLUMNS};
 bool packets_tell_owner(uint64_t columns_asked)
 {
 	return columns_asked & (BIT(OWNER) | BIT(PID) | BIT(COMM));
+}
+
+int packets_hide_payload(struct session *s)
+{
+	return session_set_schema(s, &packets_schema, 0, BIT(PAYLOAD));
 }
 
 /* 192.0.2.1:80 and [2001:db8::1]:80, RFC 3986 3.2.2. */

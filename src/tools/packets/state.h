@@ -47,6 +47,8 @@ struct packets_seen {
 extern const struct schema packets_schema;
 /* Do these columns tell the owner? */
 bool packets_tell_owner(uint64_t columns);
+/* Takes the payload out of the table, unless --fields asks for it. 0 or -errno, said. */
+int packets_hide_payload(struct session *s);
 /* Shows the packet as a row and writes it, if --where lets it: as session_row. */
 int packets_show(struct packets *k, const struct packets_seen *seen);
 /* What to watch or to read. */

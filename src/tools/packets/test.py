@@ -11,8 +11,9 @@ import socket
 import struct
 import time
 
+import pcaps
 from lib import (TAPLINE, Netns, Nginx, Proc, Script, Skip, Tapline, at_least, curl, equal, free_port, one, run,
-                 select_rows, sysctl, two_hosts, veth, wait_for)
+                 select_rows, sysctl, temp_dir, two_hosts, veth, wait_for)
 from wire import (Receiver, Tcpdump, ethernet, extension, ipv4, ipv6, send_frames, send_udp, silence, silent_hosts, tcp,
                   udp)
 
@@ -315,7 +316,8 @@ def test_what_is_random_is_valid_json_and_safe_text():
                for _ in range(700)]
     frames += [ethernet(ipv4(17, udp(9, rng.randbytes(rng.randrange(1, 40)))), 0x800) for _ in range(700)]
     frames.append(ethernet(ipv4(6, tcp(80, b"WHOLE\x1b[31m\x00\xff\x9b\xe2\x80\xae\n\t")), 0x800))
-    with silent_hosts() as (a, _), packets(a, "-i", "v0", "--all") as t, table(a, "-i", "v0", "--all", "-X") as text:
+    with silent_hosts() as (a, _), packets(a, "-i", "v0", "--all") as t, \
+            table(a, "-i", "v0", "--all", "-X", "--fields", "time,interface,ends,owner,payload") as text:
         send_frames(a, frames)
         t.expect_rows(len(frames))
         equal(list(t.stop()[-1]), KEYS, "keys")
@@ -419,6 +421,7 @@ def test_hex_is_what_tcpdump_prints_of_it():
             send_frames(a, [ethernet(ipv4(17, udp(9, payload[:size])), 0x800)])
             wait_for(lambda: t.text.count("\n") >= 2 + (size + 15) // 16, 5, "the lines")
             t.stop()
+        equal(t.text.split("\n")[0].split()[-1], "LENGTH", "the last column, as the payload is below")
         below = [line for line in t.text.splitlines() if line.startswith("\t")]
         bytes_shown = b""
         for i, line in enumerate(below):
@@ -712,6 +715,27 @@ def test_a_table_shows_what_people_ask_for():
         words = t.text.splitlines()[1].split()
         equal(words[1:9], ["v0", "out", f"10.213.7.1:{done['local_port']}", ">", f"{v4}:{nginx.port}", f"curl[{done['pid']}]",
                            "TCP", "P."], "line")
+
+
+def headings(folder, width):
+    """(words of the heading, its line's and the row's length) on a terminal so wide."""
+    command = f"stty cols {width} && exec {TAPLINE} packets -r {folder}/one 2>/dev/null"
+    lines = run("script", "-qec", command, "/dev/null").stdout.replace("\r", "").splitlines()
+    plain = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in lines]
+    return plain[0].split(), plain[1]
+
+
+def test_a_narrow_terminal_keeps_time_and_owner():
+    """What a line is about stays: when, whose, from where to where, and what."""
+    frame = ethernet(ipv4(6, tcp(54321, b"GET /narrow HTTP/1.1\r\n", source=8080)), 0x800)
+    with temp_dir() as folder:
+        pcaps.save(folder, "one", pcaps.pcap(1, [(1700000000 * 10**9, frame)]))
+        for width, want in ((160, "TIME IF DIR SOURCE > DESTINATION OWNER PROTO FLAGS LENGTH PAYLOAD"),
+                            (80, "TIME SOURCE > DESTINATION OWNER LENGTH PAYLOAD"), (60, "TIME SOURCE > DESTINATION PAYLOAD")):
+            words, row = headings(folder, width)
+            equal(words, want.split(), f"columns of {width}")
+            assert len(row) <= width and " GET /narrow"[:width // 7] in row, row
+            assert "192.0.2.1:8080 > 192.0.2.2:54321" in row, row
 
 
 def refused(*args):
