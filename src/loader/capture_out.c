@@ -39,7 +39,7 @@ struct capture_out {
 	struct opener opener;
 	unsigned file; /* the number of the one that is written, or could not be begun */
 	bool failed;
-	bool progress; /* standard error is a terminal, and shows nothing else */
+	bool progress;    /* standard error is a terminal, and shows nothing else */
 	uint64_t taken;   /* packets that were to go to the file */
 	uint64_t written; /* of them, those that are in one */
 	uint64_t told_written, left_out;

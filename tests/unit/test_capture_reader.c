@@ -500,16 +500,23 @@ static void test_blocks_larger_than_the_buffer_are_skipped(void **state UNUSED)
 static void test_opening(void **state UNUSED)
 {
 	struct reader *r = NULL;
-	struct frame p;
 
 	assert_int_equal(reader_open("/nonexistent/file", &r), -ENOENT);
+	assert_int_equal(reader_open("/", &r), -EISDIR);
 	assert_null(r);
-	assert_int_equal(reader_open("/", &r), 0);
+	reader_close(NULL);
+}
+
+static void test_a_read_that_fails(void **state UNUSED)
+{
+	struct reader *r = NULL;
+	struct frame p;
+
+	assert_int_equal(reader_new(open("/", O_RDONLY | O_CLOEXEC), &r), 0);
 	assert_int_equal(reader_next(r, &p), -EISDIR);
 	assert_string_equal(reader_error(r), "byte 0: Is a directory");
 	assert_int_equal(reader_next(r, &p), -EISDIR);
 	reader_close(r);
-	reader_close(NULL);
 }
 
 int main(void)
@@ -529,6 +536,7 @@ int main(void)
 		cmocka_unit_test(test_a_slow_pipe),
 		cmocka_unit_test(test_blocks_larger_than_the_buffer_are_skipped),
 		cmocka_unit_test(test_opening),
+		cmocka_unit_test(test_a_read_that_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
