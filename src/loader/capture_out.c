@@ -24,7 +24,9 @@
 #define PATIENT_NS 2000000000
 
 struct known_interface {
-	uint32_t index;
+	uint32_t index, snaplen;
+	int in_file; /* its number there, or -1: not yet */
+	uint64_t received;
 	uint16_t link;
 	uint8_t name_len;
 	char name[PCAPNG_NAME_MAX];
@@ -238,11 +240,14 @@ static bool is(const struct known_interface *k, const struct capture_out_interfa
 	       memcmp(k->name, i->name.p, k->name_len) == 0;
 }
 
-/* Its number in the file; -ENOENT: there are too many; other -errno. */
-static int number_of(struct capture_out *o, const struct capture_out_interface *i)
+static bool is_number(const struct capture_out *o, int number)
+{
+	return number >= 0 && (unsigned)number < o->n_interfaces;
+}
+
+int capture_out_number(struct capture_out *o, const struct capture_out_interface *i)
 {
 	struct known_interface *k = &o->interfaces[o->n_interfaces];
-	int r;
 
 	if (o->last < o->n_interfaces && is(&o->interfaces[o->last], i))
 		return (int)o->last;
@@ -250,53 +255,75 @@ static int number_of(struct capture_out *o, const struct capture_out_interface *
 		if (is(&o->interfaces[o->last], i))
 			return (int)o->last;
 	if (o->n_interfaces == ARRAY_SIZE(o->interfaces))
-		return -ENOENT;
-	r = pcapng_interface(o->writer, i->name, i->link, i->snaplen);
-	if (r < 0)
-		return r;
-	k->index = i->index;
-	k->link = i->link;
-	k->name_len = (uint8_t)MIN(i->name.len, sizeof(k->name));
+		return -ENOSPC;
+	*k = (struct known_interface){
+		.index = i->index,
+		.snaplen = i->snaplen,
+		.in_file = -1,
+		.link = i->link,
+		.name_len = (uint8_t)MIN(i->name.len, sizeof(k->name)),
+	};
 	if (k->name_len)
 		memcpy(k->name, i->name.p, k->name_len);
-	o->n_interfaces++;
-	return r;
+	return (int)o->n_interfaces++;
 }
 
-int capture_out_frame(struct capture_out *o, const struct capture_out_interface *i,
-		      const struct frame *f)
+void capture_out_received(struct capture_out *o, int number)
+{
+	if (is_number(o, number))
+		o->interfaces[number].received++;
+}
+
+/* Its number in the file, where it is described from now on; or -errno. */
+static int describe(struct capture_out *o, int number)
+{
+	struct known_interface *k = &o->interfaces[number];
+
+	if (k->in_file < 0)
+		k->in_file = pcapng_interface(o->writer, (struct text){k->name, k->name_len},
+					      k->link, k->snaplen);
+	return k->in_file;
+}
+
+int capture_out_frame(struct capture_out *o, int number, const struct frame *f)
 {
 	struct frame numbered = *f;
 	int r;
 
-	if (o->failed) {
-		o->taken++;
-		return -ECANCELED;
-	}
-	r = number_of(o, i);
-	if (r == -ENOENT) {
+	if (!is_number(o, number)) {
 		o->left_out++;
-		return 0;
+		return o->failed ? -ECANCELED : 0;
 	}
 	o->taken++;
+	if (o->failed)
+		return -ECANCELED;
+	r = describe(o, number);
 	numbered.interface = (uint32_t)r;
 	if (r >= 0)
 		r = pcapng_packet(o->writer, &numbered);
 	return r ? fail(o, r) : 0;
 }
 
-int capture_out_counts(struct capture_out *o, const struct capture_out_interface *i,
-		       uint64_t received, uint64_t dropped)
+int capture_out_finish(struct capture_out *o,
+		       void (*count)(void *ctx, uint32_t index, struct capture_out_counts *c),
+		       void *ctx)
 {
-	int r;
+	int64_t now = clock_wall_offset_ns() + (int64_t)clock_mono_ns();
 
-	if (o->failed)
-		return -ECANCELED;
-	r = number_of(o, i);
-	if (r >= 0)
-		pcapng_counts(o->writer, (unsigned)r, received, dropped,
-			      clock_wall_offset_ns() + (int64_t)clock_mono_ns());
-	return r >= 0 || r == -ENOENT ? 0 : fail(o, r);
+	for (unsigned i = 0; !o->failed && i < o->n_interfaces; i++) {
+		const struct known_interface *k = &o->interfaces[i];
+		struct capture_out_counts c = {.received = k->received};
+		int r;
+
+		if (!k->received)
+			continue;
+		count(ctx, k->index, &c);
+		r = describe(o, (int)i);
+		if (r < 0)
+			return fail(o, r);
+		pcapng_counts(o->writer, (unsigned)r, c.received, c.dropped, now);
+	}
+	return o->failed ? -ECANCELED : 0;
 }
 
 /* ---- what the session calls ---- */

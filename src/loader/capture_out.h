@@ -37,7 +37,8 @@ struct capture_out_conf {
 		.help = "with -C: keep so many files, then begin again with FILE",                 \
 	}
 
-/* Where packets come from. The file has a description of each, put there when it is first named. */
+/* Where packets come from. The file has a description of each, put there before its first packet.
+ */
 struct capture_out_interface {
 	uint32_t index;   /* any number that, with name and link, tells it from others */
 	uint16_t link;    /* LINKTYPE_ number */
@@ -56,14 +57,29 @@ struct capture_out;
 int capture_out_open(struct session *s, const struct capture_out_conf *conf,
 		     struct capture_out **out);
 
+/* What an interface has counted since the start. */
+struct capture_out_counts {
+	uint64_t received, dropped; /* packets: that came by it, those dropped among them */
+};
+
+/* The number of i in this run, from 0 on, always the same; -ENOSPC: there are too many. */
+int capture_out_number(struct capture_out *o, const struct capture_out_interface *i);
+
+/* A packet has come by the interface of this number, to be written or not: for the statistics at
+ * the end of each file. Nothing happens for -ENOSPC. */
+void capture_out_received(struct capture_out *o, int number);
+
 /*
- * Writes f, with its comment, as a packet of i; interface, link and name of f are not looked at.
+ * Writes f, with its comment, as a packet of the interface of this number; interface, link and name
+ * of f are not looked at. For -ENOSPC it is counted as not written.
  * 0, or -ECANCELED, to be handed on: it could not be written, and the session is to end; it says
  * why. Not after finish.
  */
-int capture_out_frame(struct capture_out *o, const struct capture_out_interface *i,
-		      const struct frame *f);
-/* What i has counted since the start, for the statistics at the end of each file. Returns as
+int capture_out_frame(struct capture_out *o, int number, const struct frame *f);
+
+/* In finish, for the statistics: count is called for each interface by which a packet has come,
+ * with the index that it was named with and those received; it adds what else it knows. Returns as
  * capture_out_frame. */
-int capture_out_counts(struct capture_out *o, const struct capture_out_interface *i,
-		       uint64_t received, uint64_t dropped);
+int capture_out_finish(struct capture_out *o,
+		       void (*count)(void *ctx, uint32_t index, struct capture_out_counts *c),
+		       void *ctx);

@@ -535,6 +535,8 @@ def test_what_cannot_be_is_said_in_a_sentence():
             done = recapture("-r", path, *args, check=False)
             equal((done.returncode, done.stdout, len(done.stderr.splitlines())), (want, "", 1), f"{args}: {done.stderr}")
             assert word in done.stderr, (args, done.stderr)
+        done = run(TAPLINE, "requests", "-r", path, "-C", 1, check=False)
+        equal((done.returncode, done.stderr), (2, "tapline: --file-size wants -w FILE\n"), "requests -C")
         done = recapture("-r", f"{folder}/none", "-w", path, check=False)
         assert done.returncode == 1 and "cannot read" in done.stderr, done.stderr
         for tool in ((program("recapture"),), (TAPLINE, "requests")):

@@ -134,17 +134,30 @@ const char *wire_names_of(struct wire_names *w, unsigned index, uint64_t now_ns)
 int capture_out_open(struct session *s, const struct capture_out_conf *conf,
 		     struct capture_out **out)
 {
+	static char none;
+
 	(void)s;
 	(void)conf;
-	*out = NULL;
+	*out = (struct capture_out *)(void *)&none; /* nothing looks into it */
 	return 0;
 }
 
-/* Every byte of a packet that is written is read. */
-int capture_out_frame(struct capture_out *o, const struct capture_out_interface *i,
-		      const struct frame *f)
+int capture_out_number(struct capture_out *o, const struct capture_out_interface *i)
 {
-	volatile uint32_t sum = i->index;
+	(void)o;
+	return (int)(i->index & 255);
+}
+
+void capture_out_received(struct capture_out *o, int number)
+{
+	(void)o;
+	(void)number;
+}
+
+/* Every byte of a packet that is written is read. */
+int capture_out_frame(struct capture_out *o, int number, const struct frame *f)
+{
+	volatile uint32_t sum = (uint32_t)number;
 
 	(void)o;
 	for (uint32_t k = 0; k < f->captured; k++)
@@ -154,13 +167,14 @@ int capture_out_frame(struct capture_out *o, const struct capture_out_interface 
 	return 0;
 }
 
-int capture_out_counts(struct capture_out *o, const struct capture_out_interface *i,
-		       uint64_t received, uint64_t dropped)
+int capture_out_finish(struct capture_out *o,
+		       void (*count)(void *ctx, uint32_t index, struct capture_out_counts *c),
+		       void *ctx)
 {
+	struct capture_out_counts c = {0};
+
 	(void)o;
-	(void)i;
-	(void)received;
-	(void)dropped;
+	count(ctx, 1, &c);
 	return 0;
 }
 

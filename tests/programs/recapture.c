@@ -56,7 +56,7 @@ static int write_frame(struct recapture *c, const struct frame *f)
 {
 	struct capture_out_interface i = {.index = f->interface, .link = f->link, .name = f->name};
 
-	return c->out ? capture_out_frame(c->out, &i, f) : 0;
+	return c->out ? capture_out_frame(c->out, capture_out_number(c->out, &i), f) : 0;
 }
 
 static int recapture_tick(struct session *s, uint64_t now_ns UNUSED)
@@ -88,12 +88,21 @@ static int recapture_tick(struct session *s, uint64_t now_ns UNUSED)
 	return r;
 }
 
+static void count(void *ctx, uint32_t index UNUSED, struct capture_out_counts *c)
+{
+	c->received = ((const struct recapture *)ctx)->packets;
+	c->dropped = 7;
+}
+
 static int recapture_finish(struct session *s)
 {
 	struct recapture *c = session_state(s);
 	struct capture_out_interface i = {.link = 1, .name = TEXT("counted")};
 
-	return c->out ? capture_out_counts(c->out, &i, c->packets, 7) : 0;
+	if (!c->out)
+		return 0;
+	capture_out_received(c->out, capture_out_number(c->out, &i));
+	return capture_out_finish(c->out, count, c);
 }
 
 static void recapture_ledger(struct session *s, struct buf *b)

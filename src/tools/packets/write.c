@@ -8,18 +8,9 @@
 #include "packets.skel.h"
 #include "tools/packets/state.h"
 
-struct source {
-	uint32_t index; /* of the interface */
-	uint16_t link;
-	char name[IF_NAMESIZE];
-	uint64_t received;
-};
-
 struct writing {
 	struct capture_out *out;
 	struct processes *processes;
-	unsigned n, last; /* of sources; last: that of the packet before */
-	struct source sources[PCAPNG_INTERFACES];
 };
 
 int packets_write_open(struct packets *k)
@@ -44,32 +35,22 @@ void packets_write_close(struct packets *k)
 	k->writing = NULL;
 }
 
-static bool is(const struct source *s, const struct frame *f)
+static int number_of(const struct packets *k, const struct frame *f)
 {
-	return s->index == f->interface && s->link == f->link && strlen(s->name) == f->name.len &&
-	       memcmp(s->name, f->name.p, f->name.len) == 0;
+	struct capture_out_interface from = {
+		.index = f->interface,
+		.link = f->link,
+		.snaplen = k->file ? 0 : k->snap,
+		.name = f->name,
+	};
+
+	return capture_out_number(k->writing->out, &from);
 }
 
 void packets_write_received(struct packets *k, const struct frame *f)
 {
-	struct writing *w = k->writing;
-	struct source *s;
-
-	if (!w)
-		return;
-	if (w->last >= w->n || !is(&w->sources[w->last], f))
-		for (w->last = 0; w->last < w->n; w->last++)
-			if (is(&w->sources[w->last], f))
-				break;
-	if (w->last == ARRAY_SIZE(w->sources))
-		return;
-	s = &w->sources[w->last];
-	if (w->last == w->n) {
-		*s = (struct source){.index = f->interface, .link = f->link};
-		memcpy(s->name, f->name.p, MIN(f->name.len, sizeof(s->name) - 1));
-		w->n++;
-	}
-	s->received++;
+	if (k->writing)
+		capture_out_received(k->writing->out, number_of(k, f));
 }
 
 static struct text comment_of(const struct writing *w, const struct packets_seen *seen,
@@ -93,12 +74,6 @@ static struct text comment_of(const struct writing *w, const struct packets_seen
 
 int packets_write_frame(struct packets *k, const struct packets_seen *seen)
 {
-	struct capture_out_interface from = {
-		.index = seen->frame.interface,
-		.link = seen->frame.link,
-		.snaplen = k->file ? 0 : k->snap,
-		.name = seen->frame.name,
-	};
 	struct frame f = seen->frame;
 	char text[PCAPNG_COMMENT_MAX];
 	struct buf b = BUF_ON(text);
@@ -106,22 +81,19 @@ int packets_write_frame(struct packets *k, const struct packets_seen *seen)
 	if (!k->writing)
 		return 0;
 	f.comment = comment_of(k->writing, seen, &b);
-	return capture_out_frame(k->writing->out, &from, &f);
+	return capture_out_frame(k->writing->out, number_of(k, &f), &f);
 }
 
-/* A file does not tell what its interfaces lost. */
+static void count(void *ctx, uint32_t index, struct capture_out_counts *c)
+{
+	const struct packets *k = ctx;
+
+	(void)bpf_map_lookup_elem(bpf_map__fd(k->kernel->maps.lost), &index, &c->dropped);
+	c->received += c->dropped;
+}
+
+/* Of a file no packets are counted: it does not tell what its interfaces lost. */
 int packets_write_finish(struct packets *k)
 {
-	struct writing *w = k->writing;
-	int r = 0;
-
-	for (unsigned i = 0; w && !k->file && !r && i < w->n; i++) {
-		const struct source *s = &w->sources[i];
-		struct capture_out_interface from = {s->index, s->link, k->snap, text_of(s->name)};
-		uint64_t lost = 0;
-
-		(void)bpf_map_lookup_elem(bpf_map__fd(k->kernel->maps.lost), &s->index, &lost);
-		r = capture_out_counts(w->out, &from, s->received + lost, lost);
-	}
-	return r;
+	return k->writing ? capture_out_finish(k->writing->out, count, k) : 0;
 }

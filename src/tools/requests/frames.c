@@ -32,16 +32,8 @@ struct item {
 	uint32_t next;      /* of the same exchange, by offset */
 	struct kept *of;    /* NULL: nobody wants it any more */
 	struct frame frame; /* bytes, name and comment are not set */
-	uint32_t source;    /* its number in sources */
+	int interface;      /* its number, for capture_out_frame */
 	uint8_t bytes[];
-};
-
-/* Where packets came from. */
-struct source {
-	uint32_t index, name_len;
-	uint16_t link;
-	char name[16];
-	uint64_t received;
 };
 
 enum decision { UNDECIDED, WRITE, LEAVE };
@@ -67,8 +59,6 @@ struct frames {
 	struct kept *waiting, *decided; /* each the oldest first */
 	uint32_t head, tail, used;      /* of the store: where the next goes, where the oldest is */
 	uint64_t lost;
-	struct source sources[PCAPNG_INTERFACES];
-	unsigned n_sources;
 	_Alignas(16) uint8_t store[STORE_BYTES]; /* of struct item */
 };
 
@@ -79,21 +69,20 @@ static struct item *item_at(struct frames *t, uint32_t at)
 
 int frames_new(struct requests *r)
 {
+	struct capture_out *out;
 	struct frames *t;
-	int e;
+	int e = capture_out_open(r->session, &r->conf->out, &out);
 
-	if (!r->conf->out.path)
-		return r->conf->out.megabytes || r->conf->out.files
-			       ? session_fail(r->session, -EINVAL, "-C and -W want -w FILE")
-			       : 0;
+	if (e || !out)
+		return e;
 	t = malloc(sizeof(*t));
 	if (!t)
 		return session_fail(r->session, -ENOMEM, "no memory");
 	memset(t, 0, offsetof(struct frames, store));
 	frames_seed = hash_seed();
 	r->frames = t;
-	e = capture_out_open(r->session, &r->conf->out, &t->out);
-	return e || r->tap->read ? e : wire_names_open(r->session, &t->names);
+	t->out = out;
+	return r->tap->read ? 0 : wire_names_open(r->session, &t->names);
 }
 
 uint32_t frames_ring(const struct requests *r, struct bpf_map *ring)
@@ -120,34 +109,18 @@ void frames_free(struct requests *r)
 	r->frames = NULL;
 }
 
-/* ---- sources ---- */
+/* ---- interfaces ---- */
 
-/* -1: there are too many. */
-static int source_of(struct frames *t, const struct frame *f, uint32_t index)
+static int number_of(const struct requests *r, const struct frame *f, uint32_t index)
 {
-	uint32_t len = MIN(f->name.len, (uint32_t)sizeof(t->sources->name));
-	struct source *s = t->sources;
-
-	for (unsigned i = 0; i < t->n_sources; i++, s++)
-		if (s->index == index && s->link == f->link && s->name_len == len &&
-		    !memcmp(s->name, f->name.p ? f->name.p : "", len))
-			return (int)i;
-	if (t->n_sources == ARRAY_SIZE(t->sources))
-		return -1;
-	*s = (struct source){.index = index, .link = f->link, .name_len = len};
-	if (len)
-		memcpy(s->name, f->name.p, len);
-	return (int)t->n_sources++;
-}
-
-static struct capture_out_interface interface_of(const struct requests *r, const struct source *s)
-{
-	return (struct capture_out_interface){
-		.index = s->index,
-		.link = s->link,
+	struct capture_out_interface from = {
+		.index = index,
+		.link = f->link,
 		.snaplen = r->tap->read ? 0 : FRAME_KEPT_MAX,
-		.name = {s->name, s->name_len},
+		.name = f->name,
 	};
+
+	return capture_out_number(r->frames->out, &from);
 }
 
 static uint64_t lost_of(const struct requests *r)
@@ -155,32 +128,29 @@ static uint64_t lost_of(const struct requests *r)
 	return r->frames->lost + session_counter(r->session, COUNT_LOST_FRAMES);
 }
 
+/* What was lost of several interfaces was not told apart: each says all of it. */
+static void count(void *ctx, uint32_t index UNUSED, struct capture_out_counts *c)
+{
+	const struct requests *r = ctx;
+
+	c->dropped = lost_of(r) + session_counter(r->session, COUNT_LOST_RING);
+}
+
 int frames_finish(struct requests *r)
 {
-	struct frames *t = r->frames;
-	uint64_t lost = t ? lost_of(r) + session_counter(r->session, COUNT_LOST_RING) : 0;
-	int e = 0;
-
-	/* What was lost of several interfaces was not told apart: each says all of it. */
-	for (unsigned i = 0; t && !e && i < t->n_sources; i++) {
-		struct capture_out_interface from = interface_of(r, &t->sources[i]);
-
-		e = capture_out_counts(t->out, &from, t->sources[i].received, lost);
-	}
-	return e;
+	return r->frames ? capture_out_finish(r->frames->out, count, r) : 0;
 }
 
 /* ---- the store ---- */
 
 static void write_item(struct requests *r, const struct item *i, struct text comment)
 {
-	struct capture_out_interface from = interface_of(r, &r->frames->sources[i->source]);
 	struct frame f = i->frame;
 	int e;
 
 	f.bytes = i->bytes;
 	f.comment = comment;
-	e = capture_out_frame(r->frames->out, &from, &f);
+	e = capture_out_frame(r->frames->out, i->interface, &f);
 	if (e && !r->shown)
 		r->shown = e;
 }
@@ -296,13 +266,12 @@ void frames_keep(struct requests *r, uint64_t cookie, uint32_t number, const str
 {
 	struct frames *t = r->frames;
 	struct kept *k = kept_of(r, cookie, number, true);
-	int source = source_of(t, f, index);
+	int interface = number_of(r, f, index);
 	struct item *i;
 	uint32_t at;
 
-	if (source >= 0)
-		t->sources[source].received++;
-	if (!k || source < 0 || f->captured > FRAME_MAX) {
+	capture_out_received(t->out, interface);
+	if (!k || interface < 0 || f->captured > FRAME_MAX) {
 		t->lost++;
 		return;
 	}
@@ -311,7 +280,7 @@ void frames_keep(struct requests *r, uint64_t cookie, uint32_t number, const str
 	i = store_add(t, f->captured);
 	at = (uint32_t)((uint8_t *)i - t->store);
 	i->frame = *f;
-	i->source = (uint32_t)source;
+	i->interface = interface;
 	memcpy(i->bytes, f->bytes, f->captured);
 	i->of = k->decision == UNDECIDED ? k : NULL;
 	if (k->decision == WRITE) { /* after its call was shown: a FIN, or sent again */
