@@ -350,7 +350,7 @@ def test_bare_ip_links():
         with packets(a, "-i", "t0") as t, packets(a) as every, packets(a, "-i", "t0", "--all", "tcp") as filtered:
             for packet in (ipv4(6, tcp(80, b"four")), ipv6(6, tcp(80, b"six")), ipv4(17, udp(80, b"datagram"))):
                 tun.p.stdin.write(packet.hex() + "\n")
-            tun.p.stdin.close()
+            tun.p.stdin.flush()  # the device goes with the process, and the runs with the device
             for tap in (t, every):
                 tap.expect_rows(3)
                 equal([(r["payload"], r["src"], r["interface"]) for r in tap.stop()],
