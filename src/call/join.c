@@ -510,6 +510,12 @@ const struct exchange *join_snapshot(const struct join *j, u64 cookie)
 	return NULL;
 }
 
+void join_hold_at_least(struct join *j, u64 ns)
+{
+	j->conf.hold_ns = MAX(j->conf.hold_ns, ns);
+	j->conf.paired_hold_ns = MAX(j->conf.paired_hold_ns, ns);
+}
+
 void join_expire(struct join *j, u64 now_ns)
 {
 	for (struct list *l = due_next(j); l && j->slot[l->first].due_ns <= now_ns; l = due_next(j))
