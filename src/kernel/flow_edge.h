@@ -29,8 +29,7 @@ struct flow {
 	u32 turn;    /* odd while a CPU is inside; flow_enter() */
 	u32 skipped; /* segments that were not looked at, as another CPU was inside for too long */
 	u64 cookie;  /* no other flow of the run has it */
-	u32 fin[2];  /* the requester's and the responder's last number, where fins has bit 0 and 1
-		      */
+	u32 fin[2];  /* last number of the requester (fins has bit 0) and the responder (bit 1) */
 	u8 b_asks;   /* the requester is b of the key */
 	u8 fins;
 	u8 over; /* both FINs, or a RST: nothing more comes */
@@ -104,7 +103,6 @@ ALWAYS_INLINE void flow_of(const struct packet *p, const struct tunnel *tunnel,
 	bool swap = flow_b_is_lower(p);
 
 	__builtin_memset(key, 0, sizeof(*key));
-
 	__builtin_memcpy(key->a, swap ? p->destination : p->source, sizeof(key->a));
 	__builtin_memcpy(key->b, swap ? p->source : p->destination, sizeof(key->b));
 	key->a_port = swap ? p->destination_port : p->source_port;
@@ -122,34 +120,42 @@ ALWAYS_INLINE void flow_of(const struct packet *p, const struct tunnel *tunnel,
 
 /* ---- before the first payload, and after the end ---- */
 
-/* A SYN or SYN-ACK, whose payload if any comes after this. *e: what was known (zero: nothing); it
- * is brought up to date.
- */
-ALWAYS_INLINE void flow_opens(struct flow_edge *e, const struct flow_segment *v, u64 now)
+ALWAYS_INLINE void flow_opens_asked(struct flow_edge *e, const struct flow_segment *v, u64 now)
 {
-	if (v->flags & FLOW_ACK) {
-		if (!e->next[0] || e->closed || e->answered || e->b_asks == v->from_b) {
-			if (e->answered && !e->closed && e->next[1] == v->s.seq)
-				return; /* sent again */
-			e->connect_us = 0;
-		} else {
-			e->connect_us = (now - e->now_ns) / 1000;
-		}
-		e->b_asks = !v->from_b;
-		e->next[0] = v->s.ack;
-		e->next[1] = v->s.seq;
-		e->answered = 1;
-	} else {
-		if (!e->closed && e->next[0] == v->s.seq && e->b_asks == v->from_b)
-			return; /* sent again: the first one counts */
-		e->b_asks = v->from_b;
-		e->next[0] = v->s.seq;
-		e->next[1] = 0;
-		e->answered = 0;
-		e->connect_us = 0;
-	}
+	if (!e->closed && e->next[0] == v->s.seq && e->b_asks == v->from_b)
+		return; /* sent again: the first one counts */
+	e->b_asks = v->from_b;
+	e->next[0] = v->s.seq;
+	e->next[1] = 0;
+	e->connect_us = 0;
+	e->answered = 0;
 	e->closed = 0;
 	e->now_ns = now;
+}
+
+ALWAYS_INLINE void flow_opens_answered(struct flow_edge *e, const struct flow_segment *v, u64 now)
+{
+	bool awaited = e->next[0] && !e->closed && !e->answered && e->b_asks != v->from_b;
+
+	if (e->answered && !e->closed && e->next[1] == v->s.seq)
+		return; /* sent again */
+	e->b_asks = !v->from_b;
+	e->next[0] = v->s.ack;
+	e->next[1] = v->s.seq;
+	e->connect_us = awaited ? (now - e->now_ns) / 1000 : 0;
+	e->answered = 1;
+	e->closed = 0;
+	e->now_ns = now;
+}
+
+/* A SYN or SYN-ACK; payload that it has comes after this. *e is what was known (zero: nothing), and
+ * is brought up to date. */
+ALWAYS_INLINE void flow_opens(struct flow_edge *e, const struct flow_segment *v, u64 now)
+{
+	if (v->flags & FLOW_ACK)
+		flow_opens_answered(e, v, now);
+	else
+		flow_opens_asked(e, v, now);
 }
 
 /* Are there bytes in it that the connection which ended did not have? */
