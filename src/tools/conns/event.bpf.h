@@ -5,6 +5,7 @@
 
 #include "kernel/ends.bpf.h"
 #include "kernel/socket_user.bpf.h"
+#include "kernel/tcp_counters.bpf.h"
 
 #include "tools/conns/conns.h"
 
@@ -55,10 +56,9 @@ ALWAYS_INLINE bool owner_passes(struct sock *sk, struct owner *who)
 	return pass || !filters_owner();
 }
 
-/* An accepted socket is a copy of its listener and keeps the limit of its queue. */
 ALWAYS_INLINE u8 role_of(const struct sock *sk)
 {
-	return BPF_CORE_READ(sk, sk_max_ack_backlog) ? CONN_RESPONDER : CONN_REQUESTER;
+	return tcp_connected(sk) ? CONN_REQUESTER : CONN_RESPONDER;
 }
 
 ALWAYS_INLINE void event_fill(struct conn_event *e, u32 kind, const struct ends *ends,
@@ -76,8 +76,9 @@ ALWAYS_INLINE void event_fill(struct conn_event *e, u32 kind, const struct ends 
 	e->owner = *who;
 }
 
-/* The record of an event without counters, or NULL: nobody wants it, or there is no room. */
-ALWAYS_INLINE struct conn_event *event_of(struct sock *sk, u32 kind)
+/* A record of size bytes, a constant, that begins with the event; kind and size of the record are
+ * the caller's. NULL: nobody wants it, or there is no room. */
+ALWAYS_INLINE void *record_of(struct sock *sk, u32 kind, u64 size)
 {
 	struct conn_event *e;
 	struct owner who;
@@ -88,7 +89,7 @@ ALWAYS_INLINE struct conn_event *event_of(struct sock *sk, u32 kind)
 	ends_of_sock(sk, &ends);
 	if (!ends_pass(&ends) || !owner_passes(sk, &who))
 		return NULL;
-	e = ring_reserve(sizeof(*e));
+	e = ring_reserve(size);
 	if (!e)
 		return NULL;
 	event_fill(e, kind, &ends, &who);
@@ -97,57 +98,39 @@ ALWAYS_INLINE struct conn_event *event_of(struct sock *sk, u32 kind)
 	return e;
 }
 
-#define SOCK_DONE 1 /* bit of skc_flags: FIN was received. include/net/sock.h */
-
-/* TCP counts SYN and FIN as a byte each; they are no payload. old: the state in which it ended. */
-ALWAYS_INLINE void count_payload(struct conn_counted *c, const struct sock *sk, int old)
+/* The record of an event without counters, or NULL. */
+ALWAYS_INLINE struct conn_event *event_of(struct sock *sk, u32 kind)
 {
-	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
-	bool fin_sent = old == BPF_TCP_FIN_WAIT1 || old == BPF_TCP_FIN_WAIT2 ||
-			old == BPF_TCP_CLOSING || old == BPF_TCP_LAST_ACK;
-	bool fin_acked = fin_sent && BPF_CORE_READ(tp, snd_una) == BPF_CORE_READ(tp, write_seq);
-	u64 sent = BPF_CORE_READ(tp, bytes_acked), received = BPF_CORE_READ(tp, bytes_received);
-	u64 syn = c->e.role == CONN_REQUESTER,
-	    fin = BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1;
-
-	c->sent = sent > syn + fin_acked ? sent - syn - fin_acked : 0;
-	c->received = received > fin ? received - fin : 0;
+	return record_of(sk, kind, sizeof(struct conn_event));
 }
 
-ALWAYS_INLINE void count_rest(struct conn_counted *c, const struct sock *sk)
+ALWAYS_INLINE void count_all(struct conn_counted *c, struct tcp_sock *t, u8 state)
 {
-	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
-	u32 least = BPF_CORE_READ(tp, rtt_min.s[0].v);
+	u32 least = BPF_CORE_READ(t, rtt_min.s[0].v);
 
-	c->segments_out = BPF_CORE_READ(tp, segs_out);
-	c->segments_in = BPF_CORE_READ(tp, segs_in);
-	c->retransmits = BPF_CORE_READ(tp, total_retrans);
-	c->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
+	tcp_payload(t, state, c->e.kind == CONN_CLOSE, &c->sent, &c->received);
+	c->segments_out = t->segs_out;
+	c->segments_in = t->segs_in;
+	c->retransmits = t->total_retrans;
+	c->srtt_us = tcp_srtt_us(t);
 	c->min_rtt_us = least == ~0u ? 0 : least;
 	c->pad = 0;
 }
 
-/* A record with counters, or NULL as of event_of. */
-ALWAYS_INLINE struct conn_counted *counted_of(struct sock *sk, u32 kind, int state)
+/* A record with counters, or NULL. state: now, or before it closed. */
+ALWAYS_INLINE struct conn_counted *counted_of(struct sock *sk, u32 kind, u8 state)
 {
+	struct tcp_sock *t = bpf_skc_to_tcp_sock(sk);
 	struct conn_counted *c;
-	struct owner who;
-	struct ends ends;
 
-	if (!asked(kind))
+	if (!t)
 		return NULL;
-	ends_of_sock(sk, &ends);
-	if (!ends_pass(&ends) || !owner_passes(sk, &who))
-		return NULL;
-	c = ring_reserve(sizeof(*c));
+	c = record_of(sk, kind, sizeof(*c));
 	if (!c)
 		return NULL;
-	event_fill(&c->e, kind, &ends, &who);
 	c->e.r.kind = RECORD_COUNTED;
 	c->e.r.size = sizeof(*c);
-	c->e.role = role_of(sk);
 	c->e.state = state;
-	count_payload(c, sk, state);
-	count_rest(c, sk);
+	count_all(c, t, state);
 	return c;
 }

@@ -5,10 +5,9 @@
 #include <linux/if_packet.h>
 
 #include "kernel/stash.bpf.h"
+#include "kernel/tcp_counters.bpf.h"
 
-/* Older than the tap: roles and sequence numbers come from the socket. Accepted sockets inherit
- * their listener's backlog limit (sk_clone_lock copies the struct), connecting ones never had any.
- */
+/* Older than the tap: roles and sequence numbers come from the socket. */
 static __noinline void conn_midway(struct conn *c, struct bpf_sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -17,7 +16,7 @@ static __noinline void conn_midway(struct conn *c, struct bpf_sock *sk)
 
 	if (!tp)
 		return;
-	responder = ((struct sock *)tp)->sk_max_ack_backlog != 0;
+	responder = !tcp_connected((struct sock *)tp);
 	sent = tp->snd_nxt;
 	received = tp->rcv_nxt;
 	bpf_spin_lock(&c->lock);
@@ -34,7 +33,7 @@ ALWAYS_INLINE u32 smoothed_rtt(struct bpf_sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
-	return tp ? tp->srtt_us >> 3 : 0;
+	return tp ? tcp_srtt_us(tp) : 0;
 }
 
 /* The record of an exchange of the packet's socket; h may be NULL. Not static, as in payload.bpf.h:

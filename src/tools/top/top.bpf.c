@@ -3,10 +3,9 @@
  * Hooks say whose a socket is and count sends and receives; what closes tells its last counters. */
 #include "kernel/ends.bpf.h"
 #include "kernel/socket_user.bpf.h"
+#include "kernel/tcp_counters.bpf.h"
 
 #include "tools/top/top.h"
-
-#define SOCK_DONE 1 /* enum sock_flags of include/net/sock.h: a FIN arrived */
 
 /* What TCP does not count itself, and what the last look at the socket showed. */
 struct top_socket {
@@ -53,31 +52,14 @@ ALWAYS_INLINE bool is_open(const struct sock *sk)
 
 /* ---- counters ---- */
 
-/*
- * SYN and FIN take a sequence number each, and TCP counts them as bytes. Only an end that connected
- * has its SYN in the count, as the sequence numbers of one that was accepted begin behind it. Its
- * FIN was acknowledged if nothing it wrote is open. state: before it closed, if it does.
- */
+/* state: before it closed, if it does. */
 ALWAYS_INLINE void look_counters(struct tcp_sock *t, u8 state, struct top_look *l)
 {
-	bool ending =
-		state == BPF_TCP_FIN_WAIT1 || state == BPF_TCP_CLOSING || state == BPF_TCP_LAST_ACK;
-	u64 flags = ((struct sock *)t)->__sk_common.skc_flags;
-	u64 sent = t->bytes_acked, received = t->bytes_received;
-
-	if (l->connected && sent)
-		sent--;
-	if (sent &&
-	    (state == BPF_TCP_FIN_WAIT2 || (l->closed && ending && t->snd_una == t->write_seq)))
-		sent--;
-	if (received && flags & 1 << SOCK_DONE)
-		received--;
-	l->sent = sent;
-	l->received = received;
+	tcp_payload(t, state, l->closed, &l->sent, &l->received);
 	l->segments_out = t->segs_out;
 	l->segments_in = t->segs_in;
 	l->retransmits = t->total_retrans;
-	l->srtt_us = t->srtt_us >> 3;
+	l->srtt_us = tcp_srtt_us(t);
 }
 
 /* False: the filter does not want it. */
@@ -107,7 +89,7 @@ ALWAYS_INLINE bool look_any(struct sock *sk, const struct top_socket *s, u8 stat
 	*passes = !filters_owner() || pass;
 	l->cookie = bpf_get_socket_cookie(sk);
 	l->now_ns = bpf_ktime_get_ns();
-	l->connected = !sk->sk_max_ack_backlog; /* one that was accepted has its listener's */
+	l->connected = tcp_connected(sk);
 	l->closed = closed;
 	l->sends = s->sends;
 	l->receives = s->receives;
