@@ -383,23 +383,52 @@ def test_a_connection_older_than_the_run_has_its_process():
 # ---- retransmit, drop, listen ----
 
 
-def test_retransmits_and_drops_are_those_of_the_kernels_counters():
+@contextlib.contextmanager
+def dropping(a, b, port):
+    """In b, packets with more than 500 bytes to the port are dropped. Gives a function that says how many were, and
+    how many segments a has sent again."""
     rules = ("table ip f {{\n counter gone {{ }}\n chain i {{ type filter hook input priority 0;\n"
-             "  tcp dport {} tcp flags & psh == psh counter name gone drop;\n }}\n}}")
+             "  tcp dport {} ip length > 500 counter name gone drop;\n }}\n}}")
+    nft(b, rules.format(port))
+    before = counter("TcpRetransSegs", a)
+
+    def counted():
+        gone = re.search(r"packets (\d+)", run("nft", "list", "counters", ns=b).stdout)
+        return int(gone.group(1)), counter("TcpRetransSegs", a) - before
+
+    yield counted
+
+
+def test_retransmits_and_drops_are_those_of_the_kernels_counters():
     with two_hosts() as (a, b, v4, _), Nginx(ns=b) as nginx, conns("--event", "retransmit,drop") as t:
-        nft(b, rules.format(nginx.port))
-        before = counter("TcpRetransSegs", a)
-        curl("-m", "3", nginx.url(host=v4), ns=a, check=False)
-        again = counter("TcpRetransSegs", a) - before
-        gone = int(re.search(r"packets (\d+)", run("nft", "list", "counters", ns=b).stdout).group(1))
+        with dropping(a, b, nginx.port) as counted:
+            # The first request passes: the connection is nginx's before anything is dropped.
+            curl("-m", "3", nginx.url(host=v4), nginx.url("/?" + 600 * "x", host=v4), ns=a, check=False)
+            gone, again = counted()
         at_least(again, 2, "segments that were sent again")
+        whose = {("nginx", nginx.workers[0])}
         rows = [r for r in t.stop() if nginx.port in (r["local_port"], r["remote_port"])]
     mine = select_rows(rows, event="retransmit", remote_port=nginx.port)
     equal(sum(r["segments"] for r in mine), again, "nstat's TcpRetransSegs")
     equal({r["comm"] for r in mine}, {"curl"}, "who sent again")
     drops = select_rows(rows, event="drop", local_port=nginx.port, reason="NETFILTER_DROP")
     equal(len(drops), gone, "packets that nft dropped")
-    equal({r["comm"] for r in drops}, {"nginx"}, "whose packets were dropped")
+    equal({(r["comm"], r["pid"]) for r in drops}, whose, "whose packets were dropped")
+
+
+def test_a_drop_before_the_accept_is_nobodys():
+    with two_hosts() as (a, b, v4, _), Nginx(ns=b) as nginx, conns("--event", "drop") as t:
+        worker = nginx.workers[0]
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            with dropping(a, b, nginx.port) as counted:
+                curl("-m", "2", nginx.url("/?" + 600 * "x", host=v4), ns=a, check=False)
+                gone, _ = counted()
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        drops = select_rows(t.stop(), local_port=nginx.port, reason="NETFILTER_DROP")
+    at_least(gone, 2, "packets that nft dropped")
+    equal([(r["comm"], r["pid"]) for r in drops], [(None, None)] * gone, "nobody has accepted the connection")
 
 
 def test_a_listener_and_its_backlog():
