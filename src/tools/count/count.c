@@ -186,10 +186,10 @@ const struct tool tool_count = {
 			.name = "count",
 			.brief = "count packets and bytes on interfaces",
 			.operands = "[INTERVAL [COUNT]] [FILTER ...]",
-			.about = "Counts every packet on the interfaces of this network namespace, "
-				 "in the kernel, and prints the running totals after each interval "
-				 "(in seconds; 1 if none is given) and at the end. It ends after "
-				 "COUNT intervals, or when it is told to.\n\n"
+			.about = "Counts every packet on the interfaces of this network "
+				 "namespace, in the kernel, and prints the running totals after "
+				 "each interval (in seconds; 1 if none is given) and at the end. "
+				 "It ends after COUNT intervals, or when it is told to.\n\n"
 				 "It sees what passes an interface: traffic that is forwarded, of "
 				 "containers and of no socket at all, too. A forwarded packet "
 				 "passes two interfaces and is counted on each.\n\n"
@@ -201,8 +201,8 @@ const struct tool tool_count = {
 				 "By protocol, IPv4 and IPv6 are counted together, and TCP, UDP, "
 				 "ICMP and ICMPv6 have a row even if there are none. A fragment "
 				 "has a protocol and no ports.\n\n"
-				 "FILTER is an expression of pcap-filter(7), as for tcpdump. It is "
-				 "decided in the kernel, before the packet is counted.\n\n"
+				 "FILTER is an expression of pcap-filter(7), as for tcpdump. It "
+				 "is decided in the kernel, before the packet is counted.\n\n"
 				 "With -r a capture file is counted instead, without privileges: "
 				 "its totals, or with an INTERVAL a block after each, by the "
 				 "times of the packets; one in which none came has no block. "
@@ -226,14 +226,14 @@ const struct tool tool_count = {
 					{NULL, NULL},
 				},
 			.overhead =
-				"One program runs for each packet, and nothing is copied. Measured "
-				"by the kernel (kernel.bpf_stats_enabled) with UDP on a veth pair, "
-				"two cores, over a filter that does nothing: about 25 ns a packet "
-				"by protocol, 150 ns by connection or process; on kernels before "
-				"6.2, 30 ns more. By process also hooks on sends and reads of "
-				"sockets (40 ns each with TCP, 150 ns with UDP), and at an "
-				"interval in which an owner was "
-				"missing a look at all open files.",
+				"One program runs for each packet, and nothing is copied. "
+				"Measured by the kernel (kernel.bpf_stats_enabled) with UDP on a "
+				"veth pair, two cores, over a filter that does nothing: about 25 "
+				"ns a packet by protocol, 150 ns by connection or process; on "
+				"kernels before 6.2, 30 ns more. By process also hooks on sends "
+				"and reads of sockets (40 ns each with TCP, 150 ns with UDP), and "
+				"at an interval in which an owner was missing a look at all open "
+				"files.",
 			.limits =
 				"By process, only packets with ports (TCP, UDP, UDP-Lite, SCTP, "
 				"DCCP) are looked up, and fragments are not; the rest is null, as "
@@ -246,10 +246,11 @@ const struct tool tool_count = {
 				"two VLAN tags and eight IPv6 extension headers are walked; a tag "
 				"too many shows as VLAN or QinQ, a header too many by its own "
 				"name. What is inside a tunnel is not looked at.\n\n"
-				"A capture file does not say whose packets are, so --by process is "
-				"refused there. Where it does not say which way they went either, "
-				"by host shows where they came from. Bytes are those of the file, "
-				"whose link header may be another than the interface's.\n\n"
+				"A capture file does not say whose packets are, so --by process "
+				"is refused there. Where it does not say which way they went "
+				"either, by host shows where they came from. Bytes are those of "
+				"the file, whose link header may be another than the "
+				"interface's.\n\n"
 				"Where the interface joins segments, or leaves it to the card to "
 				"cut them, a joined one is one packet. What an XDP program drops "
 				"or redirects, and what a program sends past the queues "

@@ -142,34 +142,32 @@ const struct tool tool_packets = {
 			.name = "packets",
 			.brief = "show the packets that pass interfaces, and whose they are",
 			.operands = "[FILTER ...]",
-			.about =
-				"A line for each packet with TCP or UDP payload, sent or received, "
-				"on the interfaces of this network namespace: source:port > "
-				"destination:port, the process that has the socket, TCP's flags, "
-				"length, and the start of the payload. --all adds every other "
-				"packet. Where the interface joins segments, or leaves it to the "
-				"card to cut them, they are shown joined.\n\n"
-				"It sees what passes an interface: traffic that is forwarded, of "
-				"containers and of no socket at all, too. A forwarded packet "
-				"passes "
-				"two interfaces and is shown on each. On loopback each packet goes "
-				"out and comes in; it is shown once, as it comes in, with the "
-				"receiver's process (with --direction out, as it goes out, with "
-				"the sender's).\n\n"
-				"Ports and payload are never read from an IP fragment: with --all "
-				"it is a row without them, else it is counted.\n\n"
-				"SSH (port 22) is left out, so that a remote terminal does not "
-				"feed itself; --port 22, or a filter that names the port, shows "
-				"it.\n\n"
-				"FILTER is an expression of pcap-filter(7), as for tcpdump. It is "
-				"decided in the kernel, before a byte is copied.\n\n"
-				"With -w the packets are written to a capture file instead, whole, "
-				"with their process as a comment; with -r they are read from one, "
-				"without privileges. Both take the options that choose packets, "
-				"--where among them.\n\n"
-				"Bytes are shown and written as they are: unlike in requests, "
-				"passwords, cookies and tokens are not masked. Look before you "
-				"pass rows or a file on.",
+			.about = "A line for each packet with TCP or UDP payload, sent or "
+				 "received, on the interfaces of this network namespace: "
+				 "source:port > destination:port, the process that has the socket, "
+				 "TCP's flags, length, and the start of the payload. --all adds "
+				 "every other packet. Where the interface joins segments, or "
+				 "leaves it to the card to cut them, they are shown joined.\n\n"
+				 "It sees what passes an interface: traffic that is forwarded, of "
+				 "containers and of no socket at all, too. A forwarded packet "
+				 "passes two interfaces and is shown on each. On loopback each "
+				 "packet goes out and comes in; it is shown once, as it comes in, "
+				 "with the receiver's process (with --direction out, as it goes "
+				 "out, with the sender's).\n\n"
+				 "Ports and payload are never read from an IP fragment: with --all "
+				 "it is a row without them, else it is counted.\n\n"
+				 "SSH (port 22) is left out, so that a remote terminal does not "
+				 "feed itself; --port 22, or a filter that names the port, shows "
+				 "it.\n\n"
+				 "FILTER is an expression of pcap-filter(7), as for tcpdump. It is "
+				 "decided in the kernel, before a byte is copied.\n\n"
+				 "With -w the packets are written to a capture file instead, "
+				 "whole, with their process as a comment; with -r they are read "
+				 "from one, without privileges. Both take the options that choose "
+				 "packets, --where among them.\n\n"
+				 "Bytes are shown and written as they are: unlike in requests, "
+				 "passwords, cookies and tokens are not masked. Look before you "
+				 "pass rows or a file on.",
 			.opts = opts,
 			.schema = &packets_schema,
 			.examples =
@@ -195,13 +193,13 @@ const struct tool tool_packets = {
 				"One program runs for each packet. Measured by the kernel "
 				"(kernel.bpf_stats_enabled) with UDP on loopback, two cores, over "
 				"a filter that does nothing: about 400 ns for a packet that is "
-				"shown, 100 ns for one that --port leaves out, 110 ns for one that "
-				"a FILTER does. Unless --fields leaves out pid, comm and owner, "
-				"also hooks on sends and reads of sockets (40 ns each with TCP, "
-				"150 ns with UDP), and a look at all open files where an owner is "
-				"missing, for at most 1/64 of the time. Up to 128 bytes of each "
-				"payload shown are copied, or as -s says; with -w all of each "
-				"packet, through a ring of 8 MiB.",
+				"shown, 100 ns for one that --port leaves out, 110 ns for one "
+				"that a FILTER does. Unless --fields leaves out pid, comm and "
+				"owner, also hooks on sends and reads of sockets (40 ns each with "
+				"TCP, 150 ns with UDP), and a look at all open files where an "
+				"owner is missing, for at most 1/64 of the time. Up to 128 bytes "
+				"of each payload shown are copied, or as -s says; with -w all of "
+				"each packet, through a ring of 8 MiB.",
 			.limits =
 				"A packet does not tell its process: it is looked up by addresses "
 				"and ports when the row is made, up to 10 ms later. So --pid, "
@@ -213,10 +211,10 @@ const struct tool tool_packets = {
 				"A packet of loopback that was captured both ways is there twice. "
 				"Of links that are neither Ethernet nor bare IP, -w writes the IP "
 				"packets.\n\n"
-				"What is inside a tunnel is not looked at, nor what is "
-				"behind more than two VLAN tags or eight IPv6 extension headers. "
-				"What an XDP program drops or redirects, and what a program sends "
-				"past the queues (PACKET_QDISC_BYPASS), does not come here.",
+				"What is inside a tunnel is not looked at, nor what is behind "
+				"more than two VLAN tags or eight IPv6 extension headers. What an "
+				"XDP program drops or redirects, and what a program sends past "
+				"the queues (PACKET_QDISC_BYPASS), does not come here.",
 		},
 	.needs = NEEDS,
 	.needs_for = needs_for,
