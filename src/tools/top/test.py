@@ -185,7 +185,7 @@ LOSS = """
 table inet loss {
   chain c {
     type filter hook input priority 0;
-    tcp sport %d numgen random mod 40 == 0 drop
+    tcp sport %d meta length > 500 numgen inc mod 10 == 5 drop
   }
 }
 """
