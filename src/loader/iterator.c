@@ -5,8 +5,14 @@
 
 #include <bpf/bpf.h>
 
-/* Records until the ring is drained: of the largest, a third of it. */
+#include "base/clock.h"
+
+/* Bytes that are read at once. As a byte stands for a record, so many records are in the ring until
+ * it is drained: of the largest, a third of it. */
 #define AT_ONCE 512
+
+#define BUDGET_BURST_NS 50000000
+#define BUDGET_SHARE    64
 
 int iterator_attach(struct session *s, struct bpf_object *obj, const char *program,
 		    const struct bpf_map *map)
@@ -24,32 +30,60 @@ int iterator_attach(struct session *s, struct bpf_object *obj, const char *progr
 	return bpf_link__fd(link);
 }
 
-/* s: whose ring is drained in between, or NULL. */
-static int iterate(struct session *s, int iterator)
+int iterator_each(int iterator, size_t at_once, int (*between)(void *arg), void *arg)
 {
 	_cleanup_close_ int fd = bpf_iter_create(iterator);
 	char text[AT_ONCE];
-	ssize_t got;
+	ssize_t got = 1;
 	int r = 0;
 
 	if (fd < 0)
 		return fd;
-	do {
-		got = read(fd, text, sizeof(text));
-		if (got > 0 && s)
-			r = session_drain(s);
-	} while (!r && (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))));
-	return r || got >= 0 ? r : -errno;
+	while (!r && got) {
+		got = read(fd, text, MIN(at_once, sizeof(text)));
+		if (got < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		r = between(arg);
+	}
+	return r;
+}
+
+static int nothing(void *arg)
+{
+	(void)arg;
+	return 0;
 }
 
 int iterator_run(int iterator)
 {
-	return iterate(NULL, iterator);
+	return iterator_each(iterator, AT_ONCE, nothing, NULL);
+}
+
+static int drain(void *session)
+{
+	return session_drain(session);
 }
 
 int iterator_drain(struct session *s, int iterator)
 {
-	int r = iterate(s, iterator);
+	int r = iterator_each(iterator, AT_ONCE, drain, s);
 
-	return r ? r : session_drain(s);
+	if (r && r != -ECANCELED)
+		return session_fail(s, r, "cannot go through what the kernel has (%s)",
+				    strerror(-r));
+	return r;
+}
+
+bool iterator_may_run(struct iterator_budget *b, uint64_t now_ns)
+{
+	uint64_t more = MIN((now_ns - b->filled_ns) / BUDGET_SHARE, (uint64_t)BUDGET_BURST_NS);
+
+	b->left_ns = MIN(b->left_ns + (int64_t)more, (int64_t)BUDGET_BURST_NS);
+	b->filled_ns = now_ns;
+	return b->left_ns > 0;
+}
+
+void iterator_ran(struct iterator_budget *b, uint64_t began_ns)
+{
+	b->left_ns -= (int64_t)(clock_mono_ns() - began_ns);
 }

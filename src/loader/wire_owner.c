@@ -11,11 +11,6 @@
 #include "host/local_address.h"
 #include "loader/iterator.h"
 
-/* Looking at all open files takes the longer the more there are: so much of it at once, and a share
- * of the time. */
-#define SEEK_BURST_NS 50000000
-#define SEEK_SHARE    64
-
 /* Rows are made many at a time, and asking the kernel costs more than the rest of a row. No longer
  * than that, as owners change. */
 #define KEEP_NS 2000000
@@ -41,8 +36,7 @@ struct wire_owners {
 	int map;   /* struct wire_socket -> struct owner */
 	int files; /* of the iterator's link; the session's */
 	struct local_addresses local;
-	int64_t seek_ns; /* budget left: negative after a look that took more */
-	uint64_t sought_ns;
+	struct iterator_budget budget;
 	uint64_t seed;
 	struct answer answers[SLOTS];
 	struct exact_answer exact[EXACT_SLOTS];
@@ -133,7 +127,7 @@ static bool find(const struct wire_owners *w, const struct wire_socket *socket,
 		return true;
 	memcpy(&local, key->local, sizeof(local));
 	memset(key->local, 0, sizeof(key->local));
-	return wire_owners_local(w, &local) && !bpf_map_lookup_elem(w->map, key, out);
+	return local_address_is(&w->local, &local) && !bpf_map_lookup_elem(w->map, key, out);
 }
 
 bool wire_owners_find(const struct wire_owners *w, const struct wire_socket *socket,
@@ -166,17 +160,8 @@ bool wire_owners_exact(struct wire_owners *w, const struct wire_socket *socket, 
 /* A local address, and a file: either may be new. */
 static void look(struct wire_owners *w, const struct addr *local)
 {
-	if (!wire_owners_addresses(w) && wire_owners_local(w, local))
+	if (!wire_owners_addresses(w) && local_address_is(&w->local, local))
 		(void)wire_owners_refresh(w);
-}
-
-/* Is there a budget for a look at all open files? */
-static bool may_look(struct wire_owners *w, uint64_t now)
-{
-	w->seek_ns += (int64_t)MIN((now - w->sought_ns) / SEEK_SHARE, (uint64_t)SEEK_BURST_NS);
-	w->seek_ns = MIN(w->seek_ns, (int64_t)SEEK_BURST_NS);
-	w->sought_ns = now;
-	return w->seek_ns > 0;
 }
 
 static bool is_gone(uint32_t pid)
@@ -203,13 +188,13 @@ static void seek(struct wire_owners *w, const struct wire_socket *socket, uint64
 
 	if (found && (!memcmp(&key, socket, sizeof(key)) || !is_gone(out->pid)))
 		return;
-	if (!may_look(w, now))
+	if (!iterator_may_run(&w->budget, now))
 		return;
 	if (found)
 		(void)bpf_map_delete_elem(w->map, &key);
 	memcpy(&local, socket->local, sizeof(local));
 	look(w, &local);
-	w->seek_ns -= (int64_t)(clock_mono_ns() - now);
+	iterator_ran(&w->budget, now);
 	if (found)
 		(void)bpf_map_update_elem(w->map, &key, out, BPF_NOEXIST);
 	(void)find(w, socket, &key, out);
@@ -227,11 +212,6 @@ bool wire_owners_seek(struct wire_owners *w, const struct wire_socket *socket, s
 	if (a->owner.pid)
 		*out = a->owner;
 	return a->owner.pid != 0;
-}
-
-bool wire_owners_local(const struct wire_owners *w, const struct addr *address)
-{
-	return local_address_is(&w->local, address);
 }
 
 int wire_owners_addresses(struct wire_owners *w)

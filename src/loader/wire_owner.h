@@ -39,8 +39,6 @@ bool wire_owners_exact(struct wire_owners *w, const struct wire_socket *socket, 
  * time). An answer holds for 2 ms. */
 bool wire_owners_seek(struct wire_owners *w, const struct wire_socket *socket, struct owner *out);
 
-/* Is it an address of this host, as wire_owners_addresses last saw them? */
-bool wire_owners_local(const struct wire_owners *w, const struct addr *address);
 /* Reads the addresses of this host again: 0 or -errno. */
 int wire_owners_addresses(struct wire_owners *w);
 /* Looks at all open files again, for sockets that no hook has told of. 0 or -errno. */

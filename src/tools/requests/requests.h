@@ -110,7 +110,6 @@ extern const struct schema call_schema;
 struct notes;
 struct by;
 struct bpf_map;
-struct bpf_program;
 struct requests;
 
 /* Where exchanges are seen. */
@@ -136,7 +135,7 @@ extern const struct tap tap_socket, tap_wire, tap_file;
 
 /* What the taps in the kernel have in common: kernel/emit.bpf.h. */
 struct kernel_tap {
-	int sweep_fd; /* of the iterator's link */
+	int sweep; /* iterator */
 	int marks_fd;
 	uint32_t *marks_used;
 	uint64_t *sweep_quiet_ns;
@@ -237,8 +236,7 @@ struct wire_tap requests_wire_tap(const struct requests *r);
 bool requests_ssh_shown(const struct requests *r);
 bool requests_heads_shown(const struct requests *r);
 
-/* sweep.c: what the taps in the kernel share. map_fd: over which the iterator goes. */
-int sweep_attach(struct requests *r, struct bpf_program *iterator, int map_fd);
+/* sweep.c: what the taps in the kernel share. */
 int sweep_kernel(struct requests *r, uint64_t quiet_ns, bool all);
 void mark_kernel(struct requests *r, const struct exchange *x, uint32_t mark);
 int sweep_tick(struct requests *r, uint64_t now_ns);

@@ -5,52 +5,20 @@
 #include <bpf/bpf.h>
 
 #include "base/clock.h"
+#include "loader/iterator.h"
 #include "tools/requests/requests.h"
 
 #define SWEEP_NS       200000000ull
 #define SWEEP_QUIET_NS 100000000ull
 #define SHOW_NS        1000000000ull
-/* Snapshots until the ring is drained: of the largest, a third of it. */
-#define AT_ONCE 512
 /* A sweep may take this share of a CPU at most. */
 #define SWEEP_SHARE 128
 
-int sweep_attach(struct requests *r, struct bpf_program *iterator, int map_fd)
-{
-	union bpf_iter_link_info info = {.map.map_fd = (uint32_t)map_fd};
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
-	struct bpf_link *link = bpf_program__attach_iter(iterator, &opts);
-
-	if (!link)
-		return session_fail(r->session, -errno,
-				    "cannot attach the sweep (%s): run 'tapline doctor'",
-				    strerror(errno));
-	r->kernel.sweep_fd = bpf_link__fd(link);
-	return session_own_link(r->session, link);
-}
-
 int sweep_kernel(struct requests *r, uint64_t quiet_ns, bool all)
 {
-	_cleanup_close_ int fd = -1;
-	char shown[AT_ONCE];
-	ssize_t n;
-	int e;
-
 	*r->kernel.sweep_quiet_ns = quiet_ns;
 	*r->kernel.sweep_all = all;
-	fd = bpf_iter_create(r->kernel.sweep_fd);
-	while (fd >= 0) {
-		n = read(fd, shown, sizeof(shown));
-		if (!n)
-			return 0;
-		e = n > 0 ? session_drain(r->session) : 0;
-		if (e)
-			return e;
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			break;
-	}
-	e = fd < 0 ? fd : -errno;
-	return session_fail(r->session, e, "the sweep failed: %s", strerror(-e));
+	return iterator_drain(r->session, r->kernel.sweep);
 }
 
 void mark_kernel(struct requests *r, const struct exchange *x, uint32_t mark)

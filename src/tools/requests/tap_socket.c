@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* The socket tap: every TCP socket of this host, in every network namespace.
  * What is common to taps in the kernel (marks, the sweep) is in sweep.c. */
-#include "loader/ladder.h"
+#include "loader/iterator.h"
+#include "loader/socket_user.h"
 #include "requests.skel.h"
 #include "tools/requests/requests.h"
 
@@ -18,13 +19,10 @@ static int socket_open(struct requests *r)
 	k->rodata->heads_shown = requests_heads_shown(r);
 	k->rodata->frames_kept = r->frames;
 	k->rodata->frames_room = frames_ring(r, k->maps.ring);
-	if (session_choose(s, k->obj, ladder_send) < 0 ||
-	    session_choose(s, k->obj, ladder_read) < 0) {
+	e = socket_users_prepare(s, k->obj);
+	if (e) {
 		requests_bpf__destroy(k);
-		return session_fail(
-			s, -ENOTSUP,
-			"this kernel has no hook that names the process of a socket: run "
-			"'tapline doctor'");
+		return e;
 	}
 	e = SESSION_LOAD(s, k, requests_bpf);
 	if (!e)
@@ -37,7 +35,8 @@ static int socket_open(struct requests *r)
 		.sweep_quiet_ns = &k->bss->sweep_quiet_ns,
 		.sweep_all = &k->bss->sweep_all,
 	};
-	return sweep_attach(r, k->progs.sweep, bpf_map__fd(k->maps.conns));
+	r->kernel.sweep = iterator_attach(s, k->obj, "sweep", k->maps.conns);
+	return r->kernel.sweep < 0 ? r->kernel.sweep : 0;
 }
 
 static void socket_ledger(struct requests *r, struct buf *out)

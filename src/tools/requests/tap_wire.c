@@ -3,12 +3,12 @@
  * Whose a connection is, is asked when its row is made: a packet does not tell. */
 #include <bpf/bpf.h>
 
+#include "kernel/flow_edge.h"
+#include "loader/iterator.h"
 #include "loader/wire.h"
 #include "loader/wire_owner.h"
 #include "tools/requests/requests.h"
 #include "wire.skel.h"
-
-#define KEY_SIZE 48 /* of struct flow_key, kernel/flow.h */
 
 struct wire {
 	struct wire_owners *owners;
@@ -66,8 +66,10 @@ static int wire_open(struct requests *r)
 		.sweep_quiet_ns = &k->bss->sweep_quiet_ns,
 		.sweep_all = &k->bss->sweep_all,
 	};
-	e = sweep_attach(r, k->progs.wire_sweep, r->wire->flows_fd);
-	return e ? e : wire_watch(s, &tap, k->obj, k->progs.wire_filter);
+	r->kernel.sweep = iterator_attach(s, k->obj, "wire_sweep", k->maps.flows);
+	if (r->kernel.sweep < 0)
+		return r->kernel.sweep;
+	return wire_watch(s, &tap, k->obj, k->progs.wire_filter);
 }
 
 static void socket_of(const struct exchange *x, bool client, struct wire_socket *out)
@@ -95,14 +97,14 @@ static void wire_owner(struct requests *r, const struct exchange *x, bool client
 /* Flows that are in the table now. */
 static uint64_t flows_kept(const struct wire *w)
 {
-	char key[KEY_SIZE];
+	struct flow_key key;
 	uint64_t n = 0;
 
-	if (bpf_map_get_next_key(w->flows_fd, NULL, key))
+	if (bpf_map_get_next_key(w->flows_fd, NULL, &key))
 		return 0;
 	do
 		n++;
-	while (n < 1u << 20 && !bpf_map_get_next_key(w->flows_fd, key, key));
+	while (n < 1u << 20 && !bpf_map_get_next_key(w->flows_fd, &key, &key));
 	return n;
 }
 

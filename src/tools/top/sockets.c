@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Sockets by cookie, with the counters of the last look: what is new since then goes to a tally.
  * Rates are over the time between two looks at the same socket. */
-#include <bpf/bpf.h>
-
 #include "base/clock.h"
-#include "loader/iterator.h"
 #include "tools/top/state.h"
-
-/* Looking at all open files takes the longer the more there are: this share of the time. */
-#define SEEK_SHARE    64
-#define SEEK_BURST_NS 50000000
 
 static struct top_counts counts_of(const struct top_look *l)
 {
@@ -148,8 +141,9 @@ int sockets_told(struct top *t, const struct top_look *l)
 	return take(t, l);
 }
 
-static int take_looks(struct top *t)
+static int take_looks(void *top)
 {
+	struct top *t = top;
 	int r = 0;
 
 	for (uint32_t i = 0; !r && i < MIN(t->kernel->bss->n_looks, (uint32_t)TOP_LOOKS); i++)
@@ -158,34 +152,13 @@ static int take_looks(struct top *t)
 	return r;
 }
 
-static int run_looks(struct top *t)
-{
-	_cleanup_close_ int fd = bpf_iter_create(t->looks);
-	ssize_t n = 1;
-	char full;
-	int r = 0;
-
-	if (fd < 0)
-		return fd;
-	while (!r && n) {
-		n = read(fd, &full, sizeof(full));
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
-		r = take_looks(t);
-	}
-	return r;
-}
-
 /* Sockets that were accepted and not used yet have no owner, till their files are looked at. */
-static void seek_owners(struct top *t, uint64_t elapsed_ns)
+static void seek_owners(struct top *t, uint64_t now)
 {
-	uint64_t began = clock_mono_ns();
-
-	t->seek_ns = MIN(t->seek_ns + (int64_t)(elapsed_ns / SEEK_SHARE), SEEK_BURST_NS);
-	if (!t->kernel->bss->unowned || t->seek_ns <= 0)
+	if (!t->kernel->bss->unowned || !iterator_may_run(&t->budget, now))
 		return;
 	(void)iterator_run(t->files);
-	t->seek_ns -= (int64_t)(clock_mono_ns() - began);
+	iterator_ran(&t->budget, now);
 }
 
 /* Sockets whose last record was lost: two full rounds did not meet them. One does not suffice, as a
@@ -218,10 +191,10 @@ int sockets_round(struct top *t)
 	int r;
 
 	t->elapsed_ns = t->looked_ns ? now - t->looked_ns : 0;
-	seek_owners(t, t->elapsed_ns);
+	seek_owners(t, now);
 	t->looked_ns = now;
 	plan_round(t);
-	r = run_looks(t);
+	r = iterator_each(t->looks, 1, take_looks, t); /* a byte: the array is full */
 	if (!r)
 		r = session_drain(t->session);
 	if (r || !t->full)

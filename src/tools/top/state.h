@@ -12,6 +12,7 @@ extern uint64_t top_seed; /* of this run: strangers choose the keys */
 #include "host/container.h"
 #include "host/process.h"
 #include "loader/interval.h"
+#include "loader/iterator.h"
 #include "tools/top/top.h"
 #include "top.skel.h"
 
@@ -79,13 +80,13 @@ struct top {
 	struct tally *tallies;
 	struct interval interval;
 	uint64_t round, blocks;
-	unsigned full;       /* rounds to come that look at all sockets */
-	uint64_t lost;       /* records, as of the last round */
-	uint64_t looked_ns;  /* when the last round began, CLOCK_MONOTONIC */
-	uint64_t elapsed_ns; /* since the one before */
-	int64_t seek_ns;     /* budget for looks at open files */
-	uint64_t no_room;    /* looks at sockets that found no row */
-	unsigned sort;       /* column */
+	unsigned full;                 /* rounds to come that look at all sockets */
+	uint64_t lost;                 /* records, as of the last round */
+	uint64_t looked_ns;            /* when the last round began, CLOCK_MONOTONIC */
+	uint64_t elapsed_ns;           /* since the one before */
+	struct iterator_budget budget; /* for looks at open files */
+	uint64_t no_room;              /* looks at sockets that found no row */
+	unsigned sort;                 /* column */
 	bool done;
 	struct top_row *rows; /* of a block, reused */
 	size_t room;
