@@ -351,6 +351,18 @@ PACKET_FUNCTION int packet_walk_frame(packet_bytes *b, u32 at, struct packet *p)
 	return 0;
 }
 
+/* Walks a packet of a capture file, for all that read one: a file says where the network packet
+ * begins (at, of the EtherType type) for every kind of link; Ethernet is walked as on an interface,
+ * so that a file's tags and cut headers are what they were there. */
+ALWAYS_INLINE void packet_walk_captured(packet_bytes *b, bool ethernet, u32 at, u32 type,
+					struct packet *p)
+{
+	if (ethernet)
+		packet_walk_ethernet(b, 0, p);
+	else
+		packet_walk(b, at, type, p);
+}
+
 /* ---- tunnels ---- */
 
 #define TYPE_BRIDGED 0x6558 /* an Ethernet frame in GRE: RFC 7637 3.2 */

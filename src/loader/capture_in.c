@@ -224,7 +224,7 @@ void capture_in_ledger(const struct capture_in *c, struct buf *b)
 
 static int refuse(struct session *s, const struct wire_tap *t)
 {
-	const struct filter *f = session_filter(s);
+	const char *owner = session_owner_option(s);
 
 	if (t->interfaces && t->interfaces->n)
 		return session_fail(s, -EINVAL,
@@ -234,12 +234,11 @@ static int refuse(struct session *s, const struct wire_tap *t)
 		return session_fail(s, -EINVAL,
 				    "--dump-filter shows what the kernel runs, and with -r it "
 				    "runs nothing: give one of them");
-	if (!filter_has_owner(f))
-		return 0;
-	return session_fail(s, -EINVAL, "%s cannot be known of a packet in a file: leave it out",
-			    f->pid       ? "--pid"
-			    : f->by_comm ? "--comm"
-					 : "--container");
+	if (owner)
+		return session_fail(s, -EINVAL,
+				    "%s cannot be known of a packet in a file: leave it out",
+				    owner);
+	return 0;
 }
 
 static int open_filter(struct capture_in *c, const struct wire_tap *t)

@@ -50,6 +50,15 @@ const struct filter *session_filter(const struct session *s)
 	return &s->common.filter;
 }
 
+const char *session_owner_option(const struct session *s)
+{
+	const struct filter *f = &s->common.filter;
+
+	if (!filter_has_owner(f))
+		return NULL;
+	return f->pid ? "--pid" : f->by_comm ? "--comm" : "--container";
+}
+
 struct output *session_output(struct session *s)
 {
 	return s->output;

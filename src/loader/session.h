@@ -37,6 +37,8 @@ void *session_state(struct session *s);
 
 /* What to write into a skeleton's `rodata->filter` before loading. */
 const struct filter *session_filter(const struct session *s);
+/* The option that asks for an owner, --pid, --comm or --container; NULL: none does. */
+const char *session_owner_option(const struct session *s);
 
 /*
  * Takes a skeleton over (freed with the session through destroy), loads it, and finds its maps

@@ -215,15 +215,12 @@ bool wire_asks_for(const struct session *s, const struct wire_tap *t, uint16_t p
 
 int wire_refuse_owner(struct session *s, const char *where)
 {
-	const struct filter *f = session_filter(s);
+	const char *option = session_owner_option(s);
 
-	if (!filter_has_owner(f))
+	if (!option)
 		return 0;
 	return session_fail(s, -EINVAL,
 			    "%s cannot be known of a packet when it passes: choose rows by their "
 			    "columns, as with --where '%s'",
-			    f->pid       ? "--pid"
-			    : f->by_comm ? "--comm"
-					 : "--container",
-			    where);
+			    option, where);
 }

@@ -6,13 +6,10 @@
 #include <bpf/bpf.h>
 #include <net/if_arp.h>
 
+#include "capture/link.h"
 #include "filter/dump.h"
 #include "filter/port.h"
 #include "filter/translate.h"
-
-#define LINKTYPE_ETHERNET 1
-#define LINKTYPE_RAW      101
-#define SNAPLEN           262144 /* as tcpdump's: more than any packet */
 
 #define DUMP_MAX (1 << 20)
 
@@ -54,8 +51,8 @@ static bool has_ethernet(const struct wire_interface *i)
 static int compile(struct session *s, const struct wire_interface *i, const char *expression,
 		   struct filter_program *p)
 {
-	struct filter_link link = {.type = has_ethernet(i) ? LINKTYPE_ETHERNET : LINKTYPE_RAW,
-				   .snaplen = SNAPLEN,
+	struct filter_link link = {.type = has_ethernet(i) ? LINK_ETHERNET : LINK_RAW,
+				   .snaplen = FRAME_MAX,
 				   .live = i->name};
 	struct filter_error error = {.at = -1};
 	int r = filter_compile(expression, &link, p, &error);
@@ -154,7 +151,7 @@ static int find_ethernet(struct session *s, struct wire_interface *out)
  * not. 0 or -errno, said. */
 static int load_bare(struct session *s, const struct wire_filter *filter, int table, int program)
 {
-	struct filter_link link = {.type = LINKTYPE_RAW, .snaplen = SNAPLEN, .live = "lo"};
+	struct filter_link link = {.type = LINK_RAW, .snaplen = FRAME_MAX, .live = "lo"};
 	struct filter_error error = {.at = -1};
 	struct filter_program p = {0};
 	uint32_t at = WIRE_BARE_IP;
@@ -194,7 +191,7 @@ int wire_filter_load_all(struct session *s, const struct bpf_object *obj,
 
 bool wire_filter_names_port(const char *expression, uint16_t port)
 {
-	struct filter_link link = {.type = LINKTYPE_ETHERNET, .snaplen = SNAPLEN};
+	struct filter_link link = {.type = LINK_ETHERNET, .snaplen = FRAME_MAX};
 	struct filter_program p = {0};
 	struct filter_error error;
 	bool names;

@@ -43,10 +43,7 @@ static int add(struct count *c, const struct frame *f, const struct link *l)
 	struct count_key key = {.known = 0};
 	struct packet p;
 
-	if (f->link == LINK_ETHERNET)
-		packet_walk_ethernet(&bytes, 0, &p);
-	else
-		packet_walk(&bytes, l->offset, l->ethertype, &p);
+	packet_walk_captured(&bytes, f->link == LINK_ETHERNET, l->offset, l->ethertype, &p);
 	if (!packet_wanted(session_filter(c->session), &p))
 		return 0;
 	count_key_of(&p, (u32)c->conf->by, l->direction == FRAME_DIRECTION_OUT, f->length, &key);

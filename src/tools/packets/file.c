@@ -42,10 +42,7 @@ static int take(struct packets *k, struct frame *f, const struct link *l)
 	packet_bytes bytes = {f->bytes, f->captured, f->length};
 	struct packet p;
 
-	if (f->link == LINK_ETHERNET)
-		packet_walk_ethernet(&bytes, 0, &p);
-	else
-		packet_walk(&bytes, l->offset, l->ethertype, &p);
+	packet_walk_captured(&bytes, f->link == LINK_ETHERNET, l->offset, l->ethertype, &p);
 	f->type = l->type;
 	f->direction = l->direction;
 	switch (packets_decide(&bytes, &p, session_filter(k->session), &k->file->asked)) {

@@ -11,6 +11,7 @@ static uint64_t frames_seed; /* of this run: strangers choose what cookies stand
 #include <uthash.h>
 #include <utlist.h>
 
+#include "capture/link.h"
 #include "capture/pcapng.h"
 #include "loader/wire_name.h"
 #include "tools/requests/requests.h"
@@ -22,9 +23,6 @@ static uint64_t frames_seed; /* of this run: strangers choose what cookies stand
 #define COMMENT_MAX 160
 #define RING_BYTES  (8u << 20) /* packets come as fast as a body is sent */
 #define NONE        UINT32_MAX
-
-#define LINKTYPE_ETHERNET 1
-#define LINKTYPE_RAW      101
 
 /* A packet in the store: its bytes follow. */
 struct item {
@@ -304,7 +302,7 @@ int frames_record(struct session *s, const struct record *rec)
 		.time_ns = session_wall(s, x->now_ns),
 		.captured = x->captured,
 		.length = x->length,
-		.link = x->ethernet ? LINKTYPE_ETHERNET : LINKTYPE_RAW,
+		.link = x->ethernet ? LINK_ETHERNET : LINK_RAW,
 		.direction = x->type == PACKET_OUTGOING ? FRAME_DIRECTION_OUT : FRAME_DIRECTION_IN,
 		.type = (uint8_t)frame_type_of(x->type),
 		.name = TEXT("sockets"),

@@ -104,7 +104,7 @@ static void connection_drop(struct file *t, struct connection *c)
 {
 	if (c->has_flow) {
 		t->evicted++;
-		flow_end(&c->flow, END_CLOSE, c->flow.conn.response_last_ns);
+		flow_end(&c->flow, END_CLOSE, t->now_ns);
 		flow_drop(t, c);
 	}
 	HASH_DELETE(by_key, t->keys, c);
@@ -205,7 +205,7 @@ static int take(struct requests *r, const struct frame *f, const struct link *l)
 	struct packet p;
 	struct tunnel tunnel;
 
-	packet_walk(&b, l->offset, l->ethertype, &p);
+	packet_walk_captured(&b, f->link == LINK_ETHERNET, l->offset, l->ethertype, &p);
 	packet_inside(&b, &p, &tunnel);
 	if (!takes(r, &p))
 		return 0;
@@ -295,11 +295,9 @@ static void file_ledger(struct requests *r, struct buf *out)
 
 	capture_in_ledger(t->in, out);
 	ledger_line(out, "flows", t->flows, "connections that were followed");
-	if (t->evicted)
-		ledger_line(out, "evicted_flows", t->evicted,
-			    "connections of these whose calls were shown early for want of room");
-	if (t->fragments)
-		ledger_line(out, "fragments", t->fragments, "IP fragments, which are not followed");
+	ledger_line(out, "evicted_flows", t->evicted,
+		    "connections of these whose calls were shown early for want of room");
+	ledger_line(out, "fragments", t->fragments, "IP fragments, which are not followed");
 	if (t->late)
 		ledger_line(out, "late", t->late,
 			    "segments with new bytes, right after their connection's end");
