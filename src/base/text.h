@@ -17,6 +17,12 @@ static inline struct text text_of(const char *s)
 	return (struct text){s, s ? (uint32_t)strlen(s) : 0};
 }
 
+/* What is in an array of size bytes, up to a NUL if there is one. */
+static inline struct text text_in(const char *array, size_t size)
+{
+	return (struct text){array, (uint32_t)strnlen(array, size)};
+}
+
 static inline bool text_eq(struct text a, struct text b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);

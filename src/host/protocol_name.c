@@ -3,7 +3,7 @@
  * A table of our own: /etc/protocols is not on every host, and differs where it is. */
 #include "host/protocol_name.h"
 
-#include "base/def.h"
+#include "base/buf.h"
 
 /* IANA, "Assigned Internet Protocol Numbers", the keywords; numbers without one are left out. ICMP
  * for IPv6 is IPv6-ICMP there, and ICMPv6 everywhere else. */
@@ -197,4 +197,15 @@ const char *ethertype_name(uint16_t type)
 		if (types[i].type == type)
 			return types[i].name;
 	return NULL;
+}
+
+struct text protocol_word(bool is_ip, uint8_t protocol, uint16_t type, char room[PROTOCOL_WORD])
+{
+	const char *name = is_ip ? ip_protocol_name(protocol) : ethertype_name(type);
+	struct buf b = {.p = room, .cap = PROTOCOL_WORD};
+
+	if (name || (!is_ip && !type))
+		return text_of(name);
+	buf_printf(&b, is_ip ? "%u" : "0x%04x", is_ip ? protocol : type);
+	return buf_text(&b);
 }

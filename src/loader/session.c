@@ -166,6 +166,13 @@ int session_group(struct session *s, const struct row *row)
 	return 0;
 }
 
+size_t session_block_rows(const struct session *s)
+{
+	size_t fit = output_lines(s->output), limit = s->common.rows;
+
+	return fit && limit ? MIN(fit, limit) : MAX(fit, limit);
+}
+
 /* The columns to show: --fields, else what the table shows, else all. 0 or -EINVAL, said. */
 static int choose_fields(struct session *s, const struct schema *schema, uint64_t extra,
 			 uint64_t hidden, uint8_t *fields, unsigned *n)

@@ -73,6 +73,8 @@ int session_row(struct session *s, const struct row *row);
 int session_group(struct session *s, const struct row *row);
 /* The first half of session_row: does the row pass every --where? */
 bool session_where(const struct session *s, const struct row *row);
+/* How many rows a block may have, by -n and by the lines of a terminal; 0: no limit. */
+size_t session_block_rows(const struct session *s);
 /* Opens the output for another schema than the manual's (grouped rows), or with these extra columns
  * and without those hidden ones (bit i: column i), --fields aside; before the first row. 0 or
  * -errno, said. */

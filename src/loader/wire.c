@@ -26,7 +26,7 @@ static int no_interface(struct session *s, const char *name)
 	char text[512], given[256];
 	struct buf b = BUF_ON(text), g = BUF_ON(given);
 
-	buf_escaped(&g, (struct text){name, (uint32_t)strnlen(name, IF_NAMESIZE)});
+	buf_escaped(&g, text_in(name, IF_NAMESIZE));
 	for (struct if_nameindex *i = names; i && i->if_index; i++) {
 		buf_str(&b, i == names ? "" : ", ");
 		buf_escaped(&b, text_of(i->if_name));

@@ -26,6 +26,18 @@ static void test_names(void **state)
 	assert_null(ethertype_name(0x88b5));
 }
 
+static void test_words_of_packets(void **state)
+{
+	char room[PROTOCOL_WORD];
+
+	(void)state;
+	assert_true(text_eq(protocol_word(true, 6, 0x0800, room), TEXT("TCP")));
+	assert_true(text_eq(protocol_word(true, 253, 0x0800, room), TEXT("253")));
+	assert_true(text_eq(protocol_word(false, 6, 0x0806, room), TEXT("ARP")));
+	assert_true(text_eq(protocol_word(false, 0, 0x88b5, room), TEXT("0x88b5")));
+	assert_int_equal(protocol_word(false, 0, 0, room).len, 0);
+}
+
 static void test_lines_of_the_trie(void **state)
 {
 	struct addr last = {{0}}, out = {{0}};
@@ -79,6 +91,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_words_of_packets),
 		cmocka_unit_test(test_lines_of_the_trie),
 		cmocka_unit_test(test_lines_of_if_inet6),
 		cmocka_unit_test(test_addresses_that_every_host_takes),

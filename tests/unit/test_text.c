@@ -71,6 +71,15 @@ static unsigned well_formed(const uint8_t *p, size_t n)
 	return 0;
 }
 
+static void test_in_an_array(void **state UNUSED)
+{
+	static const char full[4] = "abcd", half[4] = "ab";
+
+	assert_true(text_eq(text_in(full, sizeof(full)), TEXT("abcd")));
+	assert_true(text_eq(text_in(half, sizeof(half)), TEXT("ab")));
+	assert_int_equal(text_in("", 1).len, 0);
+}
+
 static void test_utf8(void **state UNUSED)
 {
 	static const uint8_t tail[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff};
@@ -148,8 +157,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_to_u64),      cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_utf8),        cmocka_unit_test(test_hash),
-		cmocka_unit_test(test_hash_spread), cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_in_an_array), cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_hash),        cmocka_unit_test(test_hash_spread),
+		cmocka_unit_test(test_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

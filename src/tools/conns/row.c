@@ -139,7 +139,7 @@ static void set_owner(struct conns *c, const struct conn_event *e, struct conns_
 	if (!o->pid)
 		return;
 	SET(row, PID, pid, o->pid);
-	SET(row, COMM, comm, ((struct text){o->comm, (uint32_t)strnlen(o->comm, sizeof(o->comm))}));
+	SET(row, COMM, comm, text_in(o->comm, sizeof(o->comm)));
 	if (!(session_columns(c->session) & BIT(CONTAINER)))
 		return;
 	container = process_container(c->processes, o->pid, o->start_ns, o->cgroup_id, e->now_ns);
@@ -195,7 +195,7 @@ static void set_reason(const struct conns *c, const struct conn_event *e, struct
 
 	if (!name)
 		buf_u64(scratch, e->number);
-	SET(row, REASON, reason, name ? text_of(name) : ((struct text){scratch->p, scratch->len}));
+	SET(row, REASON, reason, name ? text_of(name) : buf_text(scratch));
 	SET(row, WHY, why, row->reason);
 }
 
@@ -205,7 +205,7 @@ static void set_error(const struct conn_event *e, struct conns_row *row, struct 
 
 	if (!name)
 		buf_u64(scratch, (uint64_t)e->error);
-	SET(row, ERROR, error, name ? text_of(name) : ((struct text){scratch->p, scratch->len}));
+	SET(row, ERROR, error, name ? text_of(name) : buf_text(scratch));
 	SET(row, WHY, why, row->error);
 }
 

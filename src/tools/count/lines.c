@@ -16,7 +16,7 @@ struct count_row {
 	uint64_t port, client_port, server_port, from, to, pid;
 	uint64_t packets, bytes;
 	double packet_rate, byte_rate;
-	char word[16]; /* of a protocol without a name */
+	char word[PROTOCOL_WORD];
 };
 
 enum {
@@ -137,25 +137,13 @@ int lines_add(struct count *c, const struct count_key *key, const struct owner *
 
 /* ---- rows ---- */
 
-static void protocol_of(const struct count_key *k, struct count_row *row)
-{
-	bool ip = k->known & KEY_IP;
-	const char *name = ip ? ip_protocol_name(k->protocol) : ethertype_name(k->type);
-	struct buf b = BUF_ON(row->word);
-
-	if (!ip && !k->type)
-		return; /* nothing of it could be read */
-	if (!name)
-		buf_printf(&b, ip ? "%u" : "0x%04x", ip ? k->protocol : k->type);
-	row->protocol = name ? text_of(name) : buf_text(&b);
-	row->row.known |= BIT(PROTOCOL);
-}
-
 static void key_of_line(const struct line *l, struct count_row *row)
 {
 	const struct count_key *k = &l->key;
 
-	protocol_of(k, row);
+	row->protocol = protocol_word(k->known & KEY_IP, k->protocol, k->type, row->word);
+	if (row->protocol.len)
+		row->row.known |= BIT(PROTOCOL);
 	memcpy(&row->host, k->server, sizeof(row->host));
 	memcpy(&row->server, k->server, sizeof(row->server));
 	memcpy(&row->client, k->client, sizeof(row->client));
@@ -164,8 +152,7 @@ static void key_of_line(const struct line *l, struct count_row *row)
 	row->from = k->type ? 1ull << k->type : 0;
 	row->to = (2ull << k->type) - 1;
 	row->pid = l->owner.pid;
-	row->comm = (struct text){l->owner.comm,
-				  (uint32_t)strnlen(l->owner.comm, sizeof(l->owner.comm))};
+	row->comm = text_in(l->owner.comm, sizeof(l->owner.comm));
 	row->row.known |= SUMS | BIT(FROM) | BIT(TO);
 	if (k->known & KEY_HOST)
 		row->row.known |= BIT(HOST) | BIT(CLIENT) | BIT(SERVER);
@@ -181,23 +168,23 @@ static double rate(uint64_t now, uint64_t before, uint64_t ns)
 	return now > before && ns ? (double)(now - before) * 1e9 / (double)ns : 0;
 }
 
-static int show(struct count *c, const struct line *l, uint64_t now_ns)
+static void row_of_line(struct count *c, const struct line *l, uint64_t now_ns,
+			struct count_row *row)
 {
 	uint64_t since = c->file || c->printed_ns ? c->printed_ns : session_started(c->session);
 	uint64_t ns = now_ns > since ? now_ns - since : 0;
-	struct count_row row = {
+
+	*row = (struct count_row){
 		.time = session_wall(c->session, now_ns),
 		.packets = l->now.packets,
 		.bytes = l->now.bytes,
 		.packet_rate = rate(l->now.packets, l->before.packets, ns),
 		.byte_rate = rate(l->now.bytes, l->before.bytes, ns),
 	};
-
-	key_of_line(l, &row);
-	row.row.known &= columns_by[c->conf->by];
+	key_of_line(l, row);
+	row->row.known &= columns_by[c->conf->by];
 	if (c->file && !file_time(c))
-		row.row.known &= ~BIT(TIME); /* of an empty file */
-	return session_where(c->session, &row.row) ? session_group(c->session, &row.row) : 0;
+		row->row.known &= ~BIT(TIME); /* of an empty file */
 }
 
 /* ---- blocks ---- */
@@ -235,10 +222,9 @@ static int by_size(const void *a, const void *b)
 
 static int show_all(struct count *c, uint64_t now_ns)
 {
-	size_t n = HASH_COUNT(c->lines), i = 0, shown;
-	unsigned fit = output_lines(session_output(c->session));
-	uint64_t limit = session_common(c->session)->rows;
+	size_t n = HASH_COUNT(c->lines), i = 0, most = session_block_rows(c->session), shown = 0;
 	struct line **sorted, *l, *next;
+	struct count_row row;
 	int r = 0;
 
 	if (!n)
@@ -253,11 +239,14 @@ static int show_all(struct count *c, uint64_t now_ns)
 	      c->conf->by == BY_PROTOCOL ? by_place
 	      : c->conf->by == BY_SIZE   ? by_size
 					 : by_packets);
-	shown = fit ? MIN(i, fit) : i;
-	if (limit)
-		shown = MIN(shown, limit);
-	for (i = 0; !r && i < shown; i++)
-		r = show(c, sorted[i], now_ns);
+	n = i;
+	for (i = 0; !r && i < n && (!most || shown < most); i++) {
+		row_of_line(c, sorted[i], now_ns, &row);
+		if (!session_where(c->session, &row.row))
+			continue;
+		r = session_group(c->session, &row.row);
+		shown++;
+	}
 	free(sorted);
 	return r;
 }

@@ -208,6 +208,13 @@ def test_rows_are_running_counters_with_rates():
         at_least(max(r["packet_rate"] for r in seen), 1, "packets a second")
 
 
+def test_a_block_has_so_many_of_the_rows_that_pass():
+    with Netns("a") as a, count("-i", "lo", "-n", 1, "--where", "protocol==UDP", ns=a) as t:
+        run("ping", "-c2", "-i0.2", "127.0.0.1", ns=a)
+        send_udp(a)
+        equal(by_name(last_block(t)), {"UDP": 1}, "TCP's row, which is before it, does not pass")
+
+
 def test_filters_of_port_and_network():
     with two_hosts() as (a, _, v4, _), Nginx(ns=a) as nginx:
         with count("-i", "lo", "--port", nginx.port, "--by", "port", ns=a) as port, \

@@ -32,7 +32,7 @@ static int on_accept(struct session *s, const struct record *rec)
 	struct hello_row row = {
 		.row.known = (1 << ARRAY_SIZE(columns)) - 1,
 		.time = session_wall(s, a->now_ns),
-		.comm = {a->comm, (uint32_t)strnlen(a->comm, sizeof(a->comm))},
+		.comm = text_in(a->comm, sizeof(a->comm)),
 		.pid = a->pid,
 		.fd = (uint64_t)a->fd,
 	};

@@ -12,7 +12,7 @@ struct packets_row {
 	struct text interface, ends, owner, protocol, flags, payload, comm;
 	struct addr source, destination;
 	uint64_t direction, type, source_port, destination_port, payload_length, pid;
-	char flags_text[16], protocol_text[16];
+	char flags_text[16], word[PROTOCOL_WORD];
 };
 
 enum {
@@ -139,15 +139,9 @@ static void set_addresses(const struct packet *p, struct packets_row *row)
 
 static void set_protocol(const struct packet *p, struct packets_row *row)
 {
-	const char *name = p->version ? ip_protocol_name(p->protocol) : ethertype_name(p->type);
-	struct buf b = BUF_ON(row->protocol_text);
-
-	if (!p->version && !p->type)
-		return; /* nothing of it could be read */
-	if (!name)
-		buf_printf(&b, p->version ? "%u" : "0x%04x", p->version ? p->protocol : p->type);
-	row->protocol = name ? text_of(name) : buf_text(&b);
-	row->row.known |= BIT(PROTOCOL);
+	row->protocol = protocol_word(p->version, p->protocol, p->type, row->word);
+	if (row->protocol.len)
+		row->row.known |= BIT(PROTOCOL);
 }
 
 /* The letters of tcpdump, in its order (tcp_flag_values in print-tcp.c). */
@@ -184,7 +178,7 @@ static void set_owner(const struct owner *o, struct packets_row *row)
 	if (!o)
 		return;
 	row->pid = o->pid;
-	row->comm = (struct text){o->comm, (uint32_t)strnlen(o->comm, sizeof(o->comm))};
+	row->comm = text_in(o->comm, sizeof(o->comm));
 	row->row.known |= BIT(PID) | BIT(COMM) | BIT(OWNER);
 }
 

@@ -117,7 +117,7 @@ static void know_text(struct call_row *row, enum call_column c, struct text *fie
 
 static struct text comm_of(const struct owner *o)
 {
-	return (struct text){o->comm, (uint32_t)strnlen(o->comm, sizeof(o->comm))};
+	return text_in(o->comm, sizeof(o->comm));
 }
 
 static struct text container_of(struct requests *r, const struct owner *o)

@@ -164,10 +164,8 @@ static void names_of_tally(struct top *t, const struct tally *l, struct top_row 
 	const struct top_look *k = &l->last;
 
 	row->pid = k->owner.pid;
-	row->comm = (struct text){k->owner.comm,
-				  (uint32_t)strnlen(k->owner.comm, sizeof(k->owner.comm))};
-	row->container =
-		(struct text){l->container, (uint32_t)strnlen(l->container, sizeof(l->container))};
+	row->comm = text_in(k->owner.comm, sizeof(k->owner.comm));
+	row->container = text_in(l->container, sizeof(l->container));
 	memcpy(&row->local, k->local, sizeof(row->local));
 	memcpy(&row->remote, k->remote, sizeof(row->remote));
 	row->local_port = k->local_port;
@@ -253,15 +251,6 @@ static int make_room(struct top *t, size_t n)
 	return 0;
 }
 
-/* How many rows a block may have; 0: no limit. */
-static size_t most_rows(struct top *t)
-{
-	size_t fit = output_lines(session_output(t->session));
-	size_t limit = session_common(t->session)->rows;
-
-	return fit && limit ? MIN(fit, limit) : MAX(fit, limit);
-}
-
 /* The first rows in order, at most so many of them where most is not 0. Twice as many are kept
  * before they are sorted, and from then on only what comes before the last of the best. */
 static size_t choose_rows(struct top *t, size_t most)
@@ -291,7 +280,7 @@ static size_t choose_rows(struct top *t, size_t most)
 
 int rows_show(struct top *t)
 {
-	size_t most = most_rows(t), n = HASH_COUNT(t->tallies);
+	size_t most = session_block_rows(t->session), n = HASH_COUNT(t->tallies);
 	int r = make_room(t, most ? MIN(n, 2 * most) : n);
 
 	if (r)
