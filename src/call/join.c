@@ -9,8 +9,10 @@
 #define NONE UINT32_MAX
 
 /* How long an end waits: while it is open whether the other end is on this host at all, and when it
- * is known to be. A lost segment delays the other end's record by its retransmission timeouts. */
-enum hold { HOLD_OPEN, HOLD_PAIRED, HOLDS };
+ * is known to be. A lost segment delays the other end's record by its retransmission timeouts. A
+ * snapshot waits for the next sweep besides, however late that comes: the other end may be in it.
+ */
+enum hold { HOLD_OPEN_SWEEP, HOLD_PAIRED_SWEEP, HOLD_OPEN, HOLD_PAIRED, HOLDS };
 
 #define PAIRED 4096 /* a power of two */
 
@@ -43,8 +45,10 @@ struct join {
 	u64 factor;
 	u32 mask, free;
 	struct list waiting[HOLDS]; /* each in the order in which they are due */
-	struct list flying;         /* snapshots, the one renewed longest ago first */
-	u64 paired[PAIRED];         /* cookies whose other end is known to be here, by hash */
+	u64 hold_ns[HOLDS];
+	u64 swept_ns;       /* when the last sweep that is over began */
+	struct list flying; /* snapshots, the one renewed longest ago first */
+	u64 paired[PAIRED]; /* cookies whose other end is known to be here, by hash */
 	u32 *head[CHAINS];
 	u32 *sorted; /* join_in_flight()'s */
 	struct slot *slot;
@@ -93,7 +97,12 @@ int join_new(const struct join_conf *conf, struct join **out)
 		return -ENOMEM;
 	j->conf = *conf;
 	j->factor = hash_fold(conf->seed ^ 0x243f6a8885a308d3, 0x9e3779b97f4a7c15) | 1;
-	j->waiting[HOLD_OPEN] = j->waiting[HOLD_PAIRED] = j->flying = (struct list){NONE, NONE, 0};
+	j->flying = (struct list){NONE, NONE, 0};
+	for (int i = 0; i < HOLDS; i++)
+		j->waiting[i] = j->flying;
+	j->hold_ns[HOLD_OPEN] = j->hold_ns[HOLD_OPEN_SWEEP] = conf->hold_ns;
+	j->hold_ns[HOLD_PAIRED] = j->hold_ns[HOLD_PAIRED_SWEEP] = conf->paired_hold_ns;
+	j->swept_ns = UINT64_MAX;
 	err = allocate(j, conf->entries);
 	if (err) {
 		join_free(j);
@@ -182,6 +191,7 @@ static void release(struct join *j, u32 i)
 	list_del(j, s->waits ? &j->waiting[s->hold] : &j->flying, i);
 	s->next = j->free;
 	j->free = i;
+	j->counts.held--;
 }
 
 static u64 *paired_at(struct join *j, u64 cookie)
@@ -195,19 +205,30 @@ static void wait_for_other(struct join *j, u32 i, u64 now_ns)
 	bool known = j->copy[i].x.loopback || *paired_at(j, s->cookie) == s->cookie;
 
 	s->waits = true;
-	s->hold = known ? HOLD_PAIRED : HOLD_OPEN;
-	s->due_ns = now_ns + (known ? j->conf.paired_hold_ns : j->conf.hold_ns);
+	if (s->final)
+		s->hold = known ? HOLD_PAIRED : HOLD_OPEN;
+	else
+		s->hold = known ? HOLD_PAIRED_SWEEP : HOLD_OPEN_SWEEP;
+	s->due_ns = now_ns + j->hold_ns[s->hold];
 	list_add(j, &j->waiting[s->hold], i);
 }
 
-/* The list whose first end is to be handed on next, or NULL. */
-static struct list *due_next(struct join *j)
+/* Of what waits, the end that is to be handed on next, or NONE. Snapshots that came at swept_ns or
+ * later are passed over. */
+static u32 due_next(const struct join *j, u64 swept_ns)
 {
-	struct list *a = &j->waiting[HOLD_OPEN], *b = &j->waiting[HOLD_PAIRED];
+	u32 next = NONE;
 
-	if (!a->n || !b->n)
-		return a->n ? a : b->n ? b : NULL;
-	return j->slot[a->first].due_ns <= j->slot[b->first].due_ns ? a : b;
+	for (int i = 0; i < HOLDS; i++) {
+		u32 first = j->waiting[i].first;
+
+		if (first == NONE ||
+		    (!j->slot[first].final && j->slot[first].due_ns - j->hold_ns[i] >= swept_ns))
+			continue;
+		if (next == NONE || j->slot[first].due_ns < j->slot[next].due_ns)
+			next = first;
+	}
+	return next;
 }
 
 /* A snapshot that is in flight no longer. */
@@ -297,7 +318,7 @@ static u64 key_of(const struct exchange *x)
 /* So it is mostly, where requesters are known from before; the chains are cold then. */
 static bool pool_is_empty(const struct join *j)
 {
-	return !j->flying.n && !j->waiting[HOLD_OPEN].n && !j->waiting[HOLD_PAIRED].n;
+	return !j->counts.held;
 }
 
 /* The end of the same connection on the other side, if it has no partner yet. */
@@ -351,6 +372,7 @@ static u32 store(struct join *j, const struct exchange *x)
 	struct slot *s = &j->slot[i];
 
 	j->free = s->next;
+	j->counts.held++;
 	*s = (struct slot){
 		.key = key_of(x), .cookie = x->cookie, .number = x->number, .role = x->role};
 	s->final = x->end != END_SWEEP;
@@ -371,7 +393,7 @@ static void make_room(struct join *j)
 	if (j->free != NONE)
 		return;
 	j->counts.evicted++;
-	hand_on(j, due_next(j)->first);
+	hand_on(j, due_next(j, UINT64_MAX));
 }
 
 static void add_final(struct join *j, const struct exchange *x, u64 now_ns)
@@ -510,22 +532,25 @@ const struct exchange *join_snapshot(const struct join *j, u64 cookie)
 	return NULL;
 }
 
-void join_hold_at_least(struct join *j, u64 ns)
+void join_swept(struct join *j, u64 began_ns)
 {
-	j->conf.hold_ns = MAX(j->conf.hold_ns, ns);
-	j->conf.paired_hold_ns = MAX(j->conf.paired_hold_ns, ns);
+	j->swept_ns = began_ns;
 }
 
 void join_expire(struct join *j, u64 now_ns)
 {
-	for (struct list *l = due_next(j); l && j->slot[l->first].due_ns <= now_ns; l = due_next(j))
-		hand_on(j, l->first);
+	u32 i = due_next(j, j->swept_ns);
+
+	while (i != NONE && j->slot[i].due_ns <= now_ns) {
+		hand_on(j, i);
+		i = due_next(j, j->swept_ns);
+	}
 }
 
 void join_flush(struct join *j)
 {
-	for (struct list *l = due_next(j); l; l = due_next(j))
-		hand_on(j, l->first);
+	for (u32 i = due_next(j, UINT64_MAX); i != NONE; i = due_next(j, UINT64_MAX))
+		hand_on(j, i);
 	while (j->flying.n)
 		hand_on(j, j->flying.first);
 }
@@ -578,8 +603,5 @@ u32 join_in_flight(struct join *j, u64 since_ns, u32 max, join_done_fn *each, vo
 
 struct join_counts join_counts(const struct join *j)
 {
-	struct join_counts c = j->counts;
-
-	c.held = j->waiting[HOLD_OPEN].n + j->waiting[HOLD_PAIRED].n + j->flying.n;
-	return c;
+	return j->counts;
 }

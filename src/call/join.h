@@ -60,10 +60,9 @@ void join_free(struct join *j); /* hands nothing on */
  */
 int join_add(struct join *j, const struct exchange *x, uint64_t now_ns);
 
-/* From here on an end waits at least so long: snapshots of the two ends may come in sweeps that
- * follow each other. It is never shortened again, as those that wait are in the order of being due.
- */
-void join_hold_at_least(struct join *j, u64 ns);
+/* A sweep that began at began_ns is over: join_add() had all that it found. Where this is called,
+ * join_expire() hands on no snapshot before a sweep that began after it came. */
+void join_swept(struct join *j, u64 began_ns);
 
 /* Takes the final record of a responder whose requester is known from before and most likely sends
  * none of its own for this exchange: handed on at once, with that one if it is there all the same,

@@ -134,6 +134,7 @@ static uint64_t step(struct join *j, uint8_t op, uint64_t now)
 		(void)join_in_flight(j, now - MIN(now, 100), 5, on_flight, &oldest);
 		break;
 	case 19:
+		join_swept(j, now - op % 3);
 		whole_every = op % 5;
 		break;
 	default:

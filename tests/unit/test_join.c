@@ -51,27 +51,6 @@ static void test_alone_after_hold(void **state)
 	check_account(j);
 }
 
-static void test_hold_grows_and_never_shrinks(void **state)
-{
-	_cleanup_join_ struct join *j = new_join(8, 8);
-
-	(void)state;
-	add(j, end_of(1, 0, REQ, 7), 0);
-	join_hold_at_least(j, 3 * HOLD);
-	add(j, end_of(3, 0, REQ, 9), 10);
-	join_hold_at_least(j, 2 * HOLD);
-	add(j, end_of(5, 0, REQ, 8), 20);
-	join_expire(j, HOLD);
-	handed("1.0+-"); /* what waits already is due as it was */
-	join_expire(j, 10 + 3 * HOLD - 1);
-	handed("");
-	add(j, end_of(6, 0, RSP, 8), 10 + 3 * HOLD - 1);
-	handed("5.0+6.0");
-	join_expire(j, 10 + 3 * HOLD);
-	handed("3.0+-");
-	check_account(j);
-}
-
 static void test_both_sequence_numbers_must_agree(void **state)
 {
 	_cleanup_join_ struct join *j = new_join(8, 8);
@@ -274,7 +253,6 @@ int main(void)
 		cmocka_unit_test(test_pair_in_either_order),
 		cmocka_unit_test(test_interleaved_pairs),
 		cmocka_unit_test(test_alone_after_hold),
-		cmocka_unit_test(test_hold_grows_and_never_shrinks),
 		cmocka_unit_test(test_both_sequence_numbers_must_agree),
 		cmocka_unit_test(test_same_role_never_joins),
 		cmocka_unit_test(test_same_socket_never_joins),

@@ -93,6 +93,27 @@ static void test_complete_alone_after_hold(void **state)
 	handed("");
 }
 
+/* Sweeps may be further apart than an end waits. A final record waits for none. */
+static void test_complete_alone_after_the_next_sweep(void **state)
+{
+	_cleanup_join_ struct join *j = new_join(8, 8);
+
+	(void)state;
+	whole_from = 100;
+	add(j, snapshot_of(1, 0, REQ, 7, 100), 20);
+	add(j, snapshot_of(4, 0, RSP, 8, 100), 20);
+	add(j, end_of(5, 0, REQ, 9), 20);
+	join_swept(j, 10); /* which they came in */
+	join_expire(j, 5000);
+	handed("5.0+-");
+	add(j, snapshot_of(2, 0, RSP, 7, 100), 5010);
+	handed("1.0s+2.0s");
+	join_swept(j, 5000);
+	join_expire(j, 5020);
+	handed("-+4.0s");
+	check_account(j);
+}
+
 /* Nothing can join it, so there is nothing to wait for. */
 static void test_complete_without_key(void **state)
 {
@@ -358,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_complete_snapshot_waits_for_its_final_record),
 		cmocka_unit_test(test_complete_with_both_ends),
 		cmocka_unit_test(test_complete_alone_after_hold),
+		cmocka_unit_test(test_complete_alone_after_the_next_sweep),
 		cmocka_unit_test(test_complete_without_key),
 		cmocka_unit_test(test_one_end_complete_waits_for_the_other),
 		cmocka_unit_test(test_complete_then_final_within_hold),

@@ -68,7 +68,7 @@ int in_flight_show(struct requests *r, uint64_t now_ns)
 
 int sweep_tick(struct requests *r, uint64_t now_ns)
 {
-	uint64_t took, period;
+	uint64_t took;
 	int e;
 
 	if (now_ns < r->next_sweep_ns)
@@ -77,8 +77,7 @@ int sweep_tick(struct requests *r, uint64_t now_ns)
 	if (e)
 		return e;
 	took = clock_mono_ns() - now_ns;
-	period = MAX(SWEEP_NS, took * SWEEP_SHARE);
-	r->next_sweep_ns = now_ns + period;
-	join_hold_at_least(r->join, period + SWEEP_QUIET_NS); /* the other end may be in the next */
+	r->next_sweep_ns = now_ns + MAX(SWEEP_NS, took * SWEEP_SHARE);
+	join_swept(r->join, now_ns);
 	return 0;
 }
