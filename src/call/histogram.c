@@ -3,34 +3,13 @@
  * A group with one call costs 64 bytes, one that spreads over all buckets 32 KiB. */
 #include "call/histogram.h"
 
-#define SUB_BITS  6
-#define SUB       (1u << SUB_BITS)
-#define BUCKETS   (2 * SUB + (40 - SUB_BITS - 1) * SUB)
+#include "abi/bucket.h"
+
 #define CELLS_MIN 8
 
 /* A count has 48 bits: at a million calls a second they last nine years. */
 #define CELL_ONE    (UINT64_C(1) << 16)
 #define CELL_BUCKET 0xffff
-
-static uint32_t bucket_of(uint64_t v)
-{
-	if (v < 2 * SUB)
-		return (uint32_t)v;
-	if (v > HISTOGRAM_MAX)
-		v = HISTOGRAM_MAX;
-	unsigned shift = 63 - SUB_BITS - (unsigned)__builtin_clzll(v);
-
-	return SUB * shift + (uint32_t)(v >> shift);
-}
-
-static uint64_t middle_of(uint32_t bucket)
-{
-	if (bucket < 2 * SUB)
-		return bucket;
-	unsigned shift = bucket / SUB - 1;
-
-	return ((uint64_t)(bucket % SUB + SUB) << shift) + (UINT64_C(1) << (shift - 1));
-}
 
 /* Where the bucket is, or the free cell where it would be. Neighbours are scattered on purpose:
  * with linear probing, two runs of buckets that fall on each other would make long walks. */
@@ -77,8 +56,14 @@ static void sum_up(struct histogram *h, uint64_t count, uint64_t sum, uint64_t m
 
 int histogram_add(struct histogram *h, uint64_t value)
 {
+	return histogram_add_many(h, value, 1);
+}
+
+int histogram_add_many(struct histogram *h, uint64_t value, uint64_t n)
+{
 	uint32_t bucket = bucket_of(value);
 	uint64_t *c = h->cells ? cell_of(h->cell, h->cells, bucket) : NULL;
+	uint64_t sum;
 
 	if (!c || !*c) {
 		int err = reserve(h, h->used + 1);
@@ -89,8 +74,10 @@ int histogram_add(struct histogram *h, uint64_t value)
 		*c = bucket + 1;
 		h->used++;
 	}
-	*c += CELL_ONE;
-	sum_up(h, 1, value, value);
+	*c += n * CELL_ONE;
+	if (__builtin_mul_overflow(n, value, &sum))
+		sum = UINT64_MAX;
+	sum_up(h, n, sum, value);
 	return 0;
 }
 
@@ -139,8 +126,15 @@ void histogram_quantiles(const struct histogram *h, const double *q, unsigned n,
 		}
 		while (bucket < BUCKETS - 1 && seen + count[bucket] < rank)
 			seen += count[bucket++];
-		out[i] = MIN(middle_of(bucket), h->max);
+		out[i] = MIN(bucket_middle(bucket), h->max);
 	}
+}
+
+uint64_t histogram_cell(const struct histogram *h, uint32_t i, uint64_t *middle)
+{
+	if (h->cell[i])
+		*middle = bucket_middle((uint32_t)(h->cell[i] & CELL_BUCKET) - 1);
+	return h->cell[i] >> 16;
 }
 
 void histogram_clear(struct histogram *h)

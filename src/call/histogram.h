@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* A mergeable histogram of durations for percentiles with a known error: log-linear buckets, 64 to
- * a power of two, held sparsely so that thousands of groups can each have one. */
+/* A mergeable histogram of durations for percentiles with a known error: the buckets of
+ * abi/bucket.h, held sparsely so that thousands of groups can each have one. */
 #pragma once
 
 #include "base/def.h"
-
-/*
- * Buckets as in HdrHistogram (Gil Tene): below 128 one a value, then 64 of equal width to each
- * power of two. The bound: a value v with 2^e <= v < 2^(e+1) is in a bucket 2^(e-6) wide and is
- * reported as its middle, so it is off by at most 2^(e-7) <= v/128, that is 0.79%. It holds up to
- * HISTOGRAM_MAX (2^40 - 1 us are 12 days); what is above is counted as HISTOGRAM_MAX.
- */
-#define HISTOGRAM_MAX ((UINT64_C(1) << 40) - 1)
 
 /* All zero is an empty histogram. It takes 8 bytes a cell, at most 3/4 of the cells in use. */
 struct histogram {
@@ -22,15 +14,20 @@ struct histogram {
 
 /* 0, or -ENOMEM with the histogram as it was. */
 int histogram_add(struct histogram *h, uint64_t value);
+/* The same value n times, less than 2^48. */
+int histogram_add_many(struct histogram *h, uint64_t value, uint64_t n);
 
 /* Adds all of from, which stays as it is. 0, or -ENOMEM with into as it was. */
 int histogram_merge(struct histogram *into, const struct histogram *from);
 
 /*
- * out[i] is the q[i] quantile (0 to 1, ascending): the value of rank ceil(q * count), within the
- * bound above; where that is the last rank, the exact maximum. 0 for an empty histogram.
+ * out[i] is the q[i] quantile (0 to 1, ascending): the value of rank ceil(q * count), within
+ * 1/128 of it; where that is the last rank, the exact maximum. 0 for an empty histogram.
  */
 void histogram_quantiles(const struct histogram *h, const double *q, unsigned n, uint64_t *out);
+
+/* How many are in cell i, below h->cells; *middle: of its bucket, where there are any. */
+uint64_t histogram_cell(const struct histogram *h, uint32_t i, uint64_t *middle);
 
 /* Frees what it holds and leaves it empty. */
 void histogram_clear(struct histogram *h);

@@ -49,3 +49,27 @@ ALWAYS_INLINE void ends_of_sock(const struct sock *sk, struct ends *e)
 	e->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	e->pad = 0;
 }
+
+/* From the socket and never from headers: under DNAT the two directions show different ones.
+ * Volatile: a load each, as the verifier takes no pointer arithmetic on a socket. */
+ALWAYS_INLINE void ends_of_bpf_sock(volatile struct bpf_sock *sk, struct ends *e)
+{
+	u32 *l = (u32 *)e->local, *r = (u32 *)e->remote;
+	u32 source = sk->src_ip4, dest = sk->dst_ip4;
+
+	l[0] = sk->src_ip6[0];
+	l[1] = sk->src_ip6[1];
+	l[2] = sk->src_ip6[2];
+	l[3] = sk->src_ip6[3];
+	r[0] = sk->dst_ip6[0];
+	r[1] = sk->dst_ip6[1];
+	r[2] = sk->dst_ip6[2];
+	r[3] = sk->dst_ip6[3];
+	if (sk->family == 2 /* AF_INET */) {
+		addr_v4(e->local, source);
+		addr_v4(e->remote, dest);
+	}
+	e->local_port = sk->src_port;
+	e->remote_port = bpf_ntohs(sk->dst_port);
+	e->pad = 0;
+}

@@ -3,7 +3,6 @@
  * Everything here is off the path of a segment that merely continues a turn. */
 #pragma once
 
-#include "kernel/segment.bpf.h"
 #include "kernel/socket_tap.bpf.h"
 
 /*
@@ -12,12 +11,6 @@
  * only the context and numbers, and look their socket up again, which is why the common path is not
  * like this.
  */
-ALWAYS_INLINE struct bpf_sock *socket_of(struct __sk_buff *skb)
-{
-	struct bpf_sock *sk = skb->sk;
-
-	return sk ? bpf_sk_fullsock(sk) : NULL;
-}
 
 /* As heads_hole, and the connection says whether there is one. */
 ALWAYS_INLINE void take_hole(struct conn *c, struct heads *h, u32 length, u32 from, u32 to)

@@ -18,6 +18,14 @@ struct tcp_view {
 	u8 flags;
 };
 
+/* The socket that a segment is of, or NULL: none, or one of a handshake. */
+ALWAYS_INLINE struct bpf_sock *socket_of(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	return sk ? bpf_sk_fullsock(sk) : NULL;
+}
+
 /* Skips IPv6 extension headers (RFC 8200 4) from off, which is behind the fixed header that names
  * next; returns the TCP header's offset, or 0. */
 ALWAYS_INLINE u32 ipv6_tcp_offset(struct __sk_buff *skb, u32 off, u8 next)

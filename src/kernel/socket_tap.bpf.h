@@ -1,24 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The socket tap's state: one `conn` for each end, in the storage of its socket, and its heads
- * beside it. Storage goes with the socket, so nothing can be left behind and no table can fill. */
+/* The socket tap's records and owners, and the heads of each end beside its `conn`, in a storage of
+ * their own. */
 #pragma once
 
-#define turn_lock bpf_spin_lock
+#include "kernel/socket_conn.bpf.h"
 
 #include "kernel/emit.bpf.h"
-#include "kernel/ends.bpf.h"
 #include "kernel/owner.bpf.h"
 
-_Static_assert(sizeof(struct conn) <= 184, "conn and the kernel's 72 bytes fill a 256-byte object");
 _Static_assert(sizeof(struct heads) <= 440,
 	       "heads and the kernel's 72 bytes fill a 512-byte object");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct conn);
-} conns SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -54,30 +45,6 @@ struct about {
 	u32 srtt_us;
 	u32 pad;
 };
-
-/* From the socket and never from headers: under DNAT the two directions show different ones.
- * Volatile: a load each, as the verifier takes no pointer arithmetic on a socket. */
-ALWAYS_INLINE void ends_of_bpf_sock(volatile struct bpf_sock *sk, struct ends *e)
-{
-	u32 *l = (u32 *)e->local, *r = (u32 *)e->remote;
-	u32 source = sk->src_ip4, dest = sk->dst_ip4;
-
-	l[0] = sk->src_ip6[0];
-	l[1] = sk->src_ip6[1];
-	l[2] = sk->src_ip6[2];
-	l[3] = sk->src_ip6[3];
-	r[0] = sk->dst_ip6[0];
-	r[1] = sk->dst_ip6[1];
-	r[2] = sk->dst_ip6[2];
-	r[3] = sk->dst_ip6[3];
-	if (sk->family == 2 /* AF_INET */) {
-		addr_v4(e->local, source);
-		addr_v4(e->remote, dest);
-	}
-	e->local_port = sk->src_port;
-	e->remote_port = bpf_ntohs(sk->dst_port);
-	e->pad = 0;
-}
 
 /* Is the other end surely here, and asked for too? Then it keeps the heads for both. Only loopback
  * addresses say so: one's own other addresses may be rewritten to those of another host. */

@@ -4,7 +4,10 @@
  * child to claim them. */
 #pragma once
 
-#include "kernel/payload.bpf.h"
+#include "kernel/socket_conn.bpf.h"
+
+#include "kernel/heads.h"
+#include "kernel/load.bpf.h"
 
 struct stashed {
 	u32 seq, ack, len;
@@ -112,4 +115,18 @@ ALWAYS_INLINE void stash_claim(struct conn *c, struct heads *h, struct ends *e)
 	bpf_spin_unlock(&c->lock);
 	bpf_map_delete_elem(&stash, e);
 	count(COUNT_CLAIMED, 1);
+}
+
+/* The first sight of a socket that answers before it is established (Fast Open): its request came
+ * to the listener. h may be NULL. */
+ALWAYS_INLINE void stash_fast_open(struct conn *c, struct heads *h, struct bpf_sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct ends e;
+
+	ends_of_bpf_sock(sk, &e);
+	c->role = ROLE_RESPONDER;
+	if (tp)
+		c->next[1] = tp->snd_nxt;
+	stash_claim(c, h, &e);
 }

@@ -4,12 +4,13 @@
 
 #define INTERVAL_MAX 86400
 
-int interval_parse(struct session *s, struct interval *out)
+int interval_parse(struct session *s, unsigned from, struct interval *out)
 {
 	uint64_t numbers[2] = {1, 0};
 	unsigned n, at = 0;
-	char *const *words = session_operands(s, &n);
+	char *const *words = session_operands(s, &n) + from;
 
+	n -= from;
 	while (at < n && at < ARRAY_SIZE(numbers) && !text_to_u64(text_of(words[at]), &numbers[at]))
 		at++;
 	if (at && (!numbers[0] || numbers[0] > INTERVAL_MAX))

@@ -11,5 +11,6 @@ struct interval {
 	unsigned words;   /* operands that it took: those that follow are the tool's */
 };
 
-/* Leading numbers among the operands; sets the session's tick. 0 or -EINVAL, said. */
-int interval_parse(struct session *s, struct interval *out);
+/* Numbers among the operands, from the one of that index on; sets the session's tick. 0 or -EINVAL,
+ * said. */
+int interval_parse(struct session *s, unsigned from, struct interval *out);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "abi/bucket.h"
 #include "call/histogram.h"
 
 #define N 20000
@@ -86,9 +87,9 @@ static void test_spread_over_range(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N; i++) {
-		uint64_t shift = next_random(&r) % 40;
+		uint64_t shift = next_random(&r) % 48;
 
-		v[i] = (next_random(&r) & HISTOGRAM_MAX) >> shift;
+		v[i] = (next_random(&r) & BUCKET_VALUE_MAX) >> shift;
 	}
 	check_series(v, N);
 }
@@ -107,10 +108,10 @@ static void test_two_humps(void **state)
 static void test_edges(void **state)
 {
 	(void)state;
-	for (unsigned bit = 0; bit < 40; bit++) {
+	for (unsigned bit = 0; bit < 48; bit++) {
 		for (int d = -2; d <= 2; d++) {
 			uint64_t v[2] = {(UINT64_C(1) << bit) + (uint64_t)(int64_t)d,
-					 HISTOGRAM_MAX};
+					 BUCKET_VALUE_MAX};
 			struct histogram h = {0};
 			uint64_t got;
 
@@ -163,7 +164,7 @@ static void test_beyond_range(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(histogram_add(&h, UINT64_MAX), 0);
 	histogram_quantiles(&h, (double[]){0.5, 1}, 2, got);
-	check_bound(got[0], HISTOGRAM_MAX);
+	check_bound(got[0], BUCKET_VALUE_MAX);
 	assert_int_equal(got[1], UINT64_MAX);
 	assert_int_equal(h.max, UINT64_MAX);
 	assert_int_equal(h.sum, UINT64_MAX);

@@ -4,7 +4,7 @@
  */
 #include <asm-generic/errno.h>
 
-#include "tools/conns/accept.bpf.h"
+#include "tools/conns/event.bpf.h"
 
 /* In the storage of the socket. */
 struct conn_times {
@@ -52,18 +52,6 @@ ALWAYS_INLINE void state_connecting(struct sock *sk)
 	t->established_ns = 0;
 }
 
-/* A socket that has a struct socket was accepted before (Fast Open). */
-ALWAYS_INLINE void state_waiting(struct sock *sk, u64 now)
-{
-	struct accepted a = {.established_ns = now};
-	u64 key = (u64)sk;
-
-	if (!(kinds & ~(1u << CONN_CONNECT | 1u << CONN_LISTEN)) || BPF_CORE_READ(sk, sk_socket))
-		return;
-	if (bpf_map_update_elem(&accepts, &key, &a, BPF_ANY))
-		count(COUNT_LOST_STATE, 1);
-}
-
 ALWAYS_INLINE void state_established(struct sock *sk)
 {
 	struct conn_times *t = bpf_sk_storage_get(&times, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
@@ -75,8 +63,8 @@ ALWAYS_INLINE void state_established(struct sock *sk)
 	t->established_ns = bpf_ktime_get_ns();
 	if (t->connect_ns)
 		tell_connect(sk, t, false);
-	else if (role_of(sk) == CONN_RESPONDER)
-		state_waiting(sk, t->established_ns);
+	else if (role_of(sk) == CONN_RESPONDER && kinds & ~(1u << CONN_CONNECT | 1u << CONN_LISTEN))
+		accept_waits(sk, t->established_ns);
 }
 
 ALWAYS_INLINE void state_listen(struct sock *sk)
@@ -152,13 +140,21 @@ int BPF_PROG(conns_state, struct sock *sk, int old, int new)
 	return 0;
 }
 
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(conns_destroy, struct sock *sk)
+ALWAYS_INLINE void accept_done(const struct sock *sk, const struct ends *ends,
+			       const struct owner *who, bool pass, u64 waited_ns)
 {
-	u64 key = (u64)sk;
+	struct conn_event *e;
 
-	bpf_map_delete_elem(&accepts, &key);
-	return 0;
+	if (!asked(CONN_ACCEPT) || !pass || !ends_pass(ends))
+		return;
+	e = ring_reserve(sizeof(*e));
+	if (!e)
+		return;
+	event_fill(e, CONN_ACCEPT, ends, who);
+	e->took_ns = waited_ns;
+	e->role = CONN_RESPONDER;
+	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	ring_submit(&e->r);
 }
 
 /* ---- what was sent again, and what was lost ---- */

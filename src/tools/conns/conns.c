@@ -21,10 +21,10 @@ static const struct {
 	uint32_t kinds;
 } programs[] = {
 	{"conns_state", EVENTS},
-	{"conns_destroy", ACCEPTED},
-	{"conns_accept", ACCEPTED},
-	{"conns_accept4", ACCEPTED},
-	{"conns_uring", ACCEPTED},
+	{"accept_destroy", ACCEPTED},
+	{"accept_exit", ACCEPTED},
+	{"accept4_exit", ACCEPTED},
+	{"accept_uring", ACCEPTED},
 	{"conns_retransmit", KIND(RETRANSMIT)},
 	{"conns_synack", KIND(RETRANSMIT)},
 	{"conns_drop", KIND(DROP)},
@@ -40,7 +40,7 @@ static const struct {
 
 /* A kernel without io_uring has no such accepts. */
 static const struct rung ladder_uring[] = {
-	{"conns_uring", "tracepoint/io_uring/io_uring_complete", NULL},
+	{"accept_uring", "tracepoint/io_uring/io_uring_complete", NULL},
 	{NULL, NULL, NULL},
 };
 

@@ -3,7 +3,7 @@
  * Every hook puts its own few fields on top. */
 #pragma once
 
-#include "kernel/ends.bpf.h"
+#include "kernel/accept.bpf.h"
 #include "kernel/socket_user.bpf.h"
 #include "kernel/tcp_counters.bpf.h"
 
@@ -11,22 +11,6 @@
 
 /* Set before loading: bit i is enum conn_kind i. */
 const volatile u32 kinds;
-/* What was accepted, or waits for it. By the socket's address, as the hook at accept cannot reach
- * its storage; forgotten when the socket is destroyed. */
-struct accepted {
-	u64 established_ns;
-	struct owner who; /* pid 0: it waits */
-	u32 pass;
-	u32 pad;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 131072);
-	__type(key, u64);
-	__type(value, struct accepted);
-} accepts SEC(".maps");
 
 ALWAYS_INLINE bool asked(u32 kind)
 {

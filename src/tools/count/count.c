@@ -15,7 +15,7 @@ static int parse_operands(struct count *c)
 	unsigned n;
 	char *const *words = session_operands(c->session, &n);
 	struct interval interval;
-	int r = interval_parse(c->session, &interval);
+	int r = interval_parse(c->session, 0, &interval);
 
 	if (r)
 		return r;

@@ -4,30 +4,8 @@
 #include <asm-generic/errno.h>
 #include <linux/if_packet.h>
 
+#include "kernel/payload.bpf.h"
 #include "kernel/stash.bpf.h"
-#include "kernel/tcp_counters.bpf.h"
-
-/* Older than the tap: roles and sequence numbers come from the socket. */
-static __noinline void conn_midway(struct conn *c, struct bpf_sock *sk)
-{
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	bool responder;
-	u32 sent, received;
-
-	if (!tp)
-		return;
-	responder = !tcp_connected((struct sock *)tp);
-	sent = tp->snd_nxt;
-	received = tp->rcv_nxt;
-	bpf_spin_lock(&c->lock);
-	c->role = responder ? ROLE_RESPONDER : ROLE_REQUESTER;
-	c->next[0] = responder ? received : sent;
-	c->next[1] = responder ? sent : received;
-	c->first_seq = c->next[0];
-	c->first_ack = c->next[1];
-	c->mode |= CONN_SEQ | CONN_MIDWAY;
-	bpf_spin_unlock(&c->lock);
-}
 
 ALWAYS_INLINE u32 smoothed_rtt(struct bpf_sock *sk)
 {
@@ -203,15 +181,9 @@ __noinline int conn_open(struct __sk_buff *skb)
 		return 0;
 	}
 	conn_unowned(c);
-	if (sk->state == BPF_TCP_SYN_RECV) { /* Fast Open: it answers before it is established */
-		struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-
+	if (sk->state == BPF_TCP_SYN_RECV) {
 		h = bpf_sk_storage_get(&heads, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		ends_of_bpf_sock(sk, &e);
-		c->role = ROLE_RESPONDER;
-		if (tp)
-			c->next[1] = tp->snd_nxt;
-		stash_claim(c, h, &e);
+		stash_fast_open(c, h, sk);
 	} else {
 		conn_midway(c, sk);
 	}
@@ -385,61 +357,22 @@ int BPF_PROG(owner_read_tp, struct sock *sk)
 
 ALWAYS_INLINE void state_connecting(struct sock *sk)
 {
-	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct conn *c = conn_connecting(sk);
 
-	if (!c) {
-		count(COUNT_LOST_STATE, 1);
-		return;
-	}
-	c->role = ROLE_REQUESTER;
-	c->request_first_ns = bpf_ktime_get_ns();
-	tap_owner(sk, c); /* connect() runs in the process that asks */
+	if (c)
+		tap_owner(sk, c); /* connect() runs in the process that asks */
 }
 
 ALWAYS_INLINE void state_established(struct sock *sk, bool accepted)
 {
-	struct conn *c =
-		bpf_sk_storage_get(&conns, sk, 0, accepted ? BPF_SK_STORAGE_GET_F_CREATE : 0);
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	struct heads *h = NULL;
-	u32 sent, received;
+	struct conn *c = conn_established(sk, accepted);
+	struct heads *h;
 	struct ends e;
-	u64 now;
 
-	if (!c) {
-		if (accepted)
-			count(COUNT_LOST_STATE, 1);
+	if (!c)
 		return;
-	}
-	if (!accepted) {
-		now = bpf_ktime_get_ns();
-		if (c->phase == PHASE_IDLE && c->request_first_ns) {
-			c->connect_us = (now - c->request_first_ns) / 1000;
-			c->request_first_ns = 0;
-		}
-	} else {
-		c->role = ROLE_RESPONDER;
+	if (accepted)
 		conn_unowned(c);
-	}
-	sent = BPF_CORE_READ(tp, snd_nxt);
-	received = BPF_CORE_READ(tp, rcv_nxt);
-	if (!accepted &&
-	    c->phase == PHASE_REQUEST) { /* Fast Open: the other's numbers are known now */
-		bpf_spin_lock(&c->lock);
-		c->next[1] = received;
-		c->join_ack = received;
-		c->first_ack = received;
-		bpf_spin_unlock(&c->lock);
-	}
-	if (!(c->mode & CONN_SEQ)) {
-		bpf_spin_lock(&c->lock);
-		c->next[0] = accepted ? received : sent;
-		c->next[1] = accepted ? sent : received;
-		c->first_seq = c->next[0];
-		c->first_ack = c->next[1];
-		c->mode |= CONN_SEQ;
-		bpf_spin_unlock(&c->lock);
-	}
 	ends_of_sock(sk, &e);
 	if (!accepted && ends_loopback(&e))
 		c->mode |= CONN_LOCAL;

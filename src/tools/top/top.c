@@ -56,7 +56,7 @@ static int top_open(struct session *s, void *conf)
 	session_set_state(s, t);
 	t->session = s;
 	t->conf = conf;
-	r = interval_parse(s, &t->interval);
+	r = interval_parse(s, 0, &t->interval);
 	if (!r && n > t->interval.words)
 		r = session_fail(s, -EINVAL, "'%s' is no number: give [INTERVAL [COUNT]]",
 				 words[t->interval.words]);

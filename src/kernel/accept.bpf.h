@@ -3,7 +3,43 @@
  * descriptor, in the process that runs when a system call or an operation of io_uring ends. */
 #pragma once
 
-#include "tools/conns/event.bpf.h"
+#include "kernel/ends.bpf.h"
+#include "kernel/owner.bpf.h"
+
+/* What was accepted, or waits for it. By the socket's address, as the hook at accept cannot reach
+ * its storage; forgotten when the socket is destroyed. */
+struct accepted {
+	u64 established_ns;
+	struct owner who; /* pid 0: it waits */
+	u32 pass;         /* 1: the filter asks for this process, or for none in particular */
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072);
+	__type(key, u64);
+	__type(value, struct accepted);
+} accepts SEC(".maps");
+
+/* The tool's: the process that runs now accepted sk, which may only be read as bytes. waited_ns: in
+ * the listen queue; 0: not known, as it was there before the run. */
+ALWAYS_INLINE void accept_done(const struct sock *sk, const struct ends *ends,
+			       const struct owner *who, bool pass, u64 waited_ns);
+
+/* A connection was established at an end that listens. One that has a struct socket was accepted
+ * before (Fast Open). */
+ALWAYS_INLINE void accept_waits(struct sock *sk, u64 now)
+{
+	struct accepted a = {.established_ns = now};
+	u64 key = (u64)sk;
+
+	if (BPF_CORE_READ(sk, sk_socket))
+		return;
+	if (bpf_map_update_elem(&accepts, &key, &a, BPF_ANY))
+		count(COUNT_LOST_STATE, 1);
+}
 
 /* The socket of a descriptor of the process that runs now, or NULL. Read as bytes: it may be used
  * by no helper. */
@@ -47,7 +83,7 @@ ALWAYS_INLINE bool ends_of_bytes(const struct sock *sk, struct ends *e)
 
 ALWAYS_INLINE int accepted_here(struct sock *sk, struct accepted *a)
 {
-	struct conn_event *e;
+	u64 waited_ns = a ? bpf_ktime_get_ns() - a->established_ns : 0;
 	struct owner who;
 	struct ends ends;
 	bool pass;
@@ -60,17 +96,7 @@ ALWAYS_INLINE int accepted_here(struct sock *sk, struct accepted *a)
 		a->who = who;
 		a->pass = pass;
 	}
-	if (!asked(CONN_ACCEPT) || !pass || !ends_pass(&ends))
-		return 0;
-	e = ring_reserve(sizeof(*e));
-	if (!e)
-		return 0;
-	event_fill(e, CONN_ACCEPT, &ends, &who);
-	if (a)
-		e->took_ns = e->now_ns - a->established_ns;
-	e->role = CONN_RESPONDER;
-	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	ring_submit(&e->r);
+	accept_done(sk, &ends, &who, pass, waited_ns);
 	return 0;
 }
 
@@ -91,13 +117,13 @@ ALWAYS_INLINE int accept_returned(s64 fd)
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
-int conns_accept(struct sys_exit *ctx)
+int accept_exit(struct sys_exit *ctx)
 {
 	return accept_returned(ctx->ret);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
-int conns_accept4(struct sys_exit *ctx)
+int accept4_exit(struct sys_exit *ctx)
 {
 	return accept_returned(ctx->ret);
 }
@@ -108,11 +134,20 @@ struct trace_event_raw_io_uring_complete {
 
 /* Of every operation: it was an accept if its result is the descriptor of a socket that waits. */
 SEC("tracepoint/io_uring/io_uring_complete")
-int conns_uring(struct trace_event_raw_io_uring_complete *ctx)
+int accept_uring(struct trace_event_raw_io_uring_complete *ctx)
 {
 	struct sock *sk = socket_of_fd(ctx->res);
 	u64 key = (u64)sk;
 	struct accepted *a = sk ? bpf_map_lookup_elem(&accepts, &key) : NULL;
 
 	return a && !a->who.pid ? accepted_here(sk, a) : 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(accept_destroy, struct sock *sk)
+{
+	u64 key = (u64)sk;
+
+	bpf_map_delete_elem(&accepts, &key);
+	return 0;
 }

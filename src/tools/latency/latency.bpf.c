@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* latency, kernel side: each kind from the hook where it ends, counted there in a histogram.
+ * Requests and responses are told apart by the engine of the main job; nothing is copied. */
+#include "kernel/accept.bpf.h"
+#include "kernel/stash.bpf.h"
+
+#include "tools/latency/measure.bpf.h"
+#include "tools/latency/sends.h"
+
+#define TURNS (1u << LATENCY_FIRST_BYTE | 1u << LATENCY_SERVER | 1u << LATENCY_QUEUE)
+#define SENDS (1u << LATENCY_RTT | 1u << LATENCY_SEND)
+
+/* When its SYN went out; in the storage of the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, u64);
+} connects SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sends);
+} sends SEC(".maps");
+
+/* Calls that were not measured, as too many were under way. */
+u64 calls_unmeasured;
+
+/* ---- packets ---- */
+
+ALWAYS_INLINE void measured_here(struct bpf_sock *sk, u32 kind, u64 took_ns, u64 size)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct latency_case c = {
+		.kind = kind, .took_ns = took_ns, .size = size, .now_ns = bpf_ktime_get_ns()};
+	struct ends e;
+
+	if (!tp || !case_owner(&c, sk))
+		return;
+	c.connected = tcp_connected((struct sock *)tp);
+	ends_of_bpf_sock(sk, &e);
+	take_case(&c, &e);
+}
+
+/* Not static: verified once. A socket that no state change announced. */
+__noinline int turns_begin(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	struct conn *c;
+
+	if (!sk)
+		return 0;
+	c = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!c)
+		count(COUNT_LOST_STATE, 1);
+	else if (sk->state == BPF_TCP_SYN_RECV)
+		stash_fast_open(c, NULL, sk);
+	else
+		conn_midway(c, sk);
+	return 0;
+}
+
+/* A response begins: what its end knows of the request. */
+ALWAYS_INLINE void answered(struct bpf_sock *sk, const struct conn *c, u64 now)
+{
+	if (c->role == ROLE_REQUESTER && asked(LATENCY_FIRST_BYTE))
+		measured_here(sk, LATENCY_FIRST_BYTE, now - c->request_last_ns, c->request_bytes);
+	if (c->role == ROLE_RESPONDER && asked(LATENCY_SERVER) && c->read_ns >= c->request_first_ns)
+		measured_here(sk, LATENCY_SERVER, now - c->read_ns, c->request_bytes);
+}
+
+__noinline int turns_segment(struct __sk_buff *skb, u32 egress)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	struct conn *c = sk ? bpf_sk_storage_get(&conns, sk, 0, 0) : NULL;
+	struct segment s = {.egress = egress, .now = bpf_ktime_get_ns()};
+	struct head_take t = {};
+	struct tcp_view v;
+	bool ends, waited, begun;
+
+	if (!c || !segment_view(skb, &v))
+		return 0;
+	s.request = (c->role == ROLE_REQUESTER) == s.egress;
+	s.seq = v.seq;
+	s.ack = v.ack;
+	s.len = v.len;
+	ends = turn_flips(c, &s) && turn_ends(c, &s, turn_crosses(c, &s));
+	bpf_spin_lock(&c->lock);
+	if (ends && c->phase >= PHASE_RESPONSE)
+		c->phase = PHASE_IDLE;
+	waited = c->phase == PHASE_REQUEST;
+	turn_data(c, &s, &t);
+	begun = waited && c->phase == PHASE_RESPONSE && !(c->flags & EX_OVERLAP);
+	bpf_spin_unlock(&c->lock);
+	if (begun)
+		answered(sk, c, s.now);
+	return 0;
+}
+
+__noinline int sends_segment(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	u64 now = bpf_ktime_get_ns();
+	struct sends *s;
+	struct tcp_view v;
+
+	if (!sk || !segment_view(skb, &v))
+		return 0;
+	s = bpf_sk_storage_get(&sends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!s) {
+		count(COUNT_LOST_STATE, 1);
+		return 0;
+	}
+	bpf_spin_lock(&s->lock);
+	sends_out(s, v.seq, v.len + !!(v.flags & TCP_FIN), now);
+	bpf_spin_unlock(&s->lock);
+	return 0;
+}
+
+__noinline int acked_calls(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = socket_of(skb);
+	struct sends *s = sk ? bpf_sk_storage_get(&sends, sk, 0, 0) : NULL;
+	u64 now = bpf_ktime_get_ns();
+	struct call done;
+	bool more;
+
+	if (!s)
+		return 0;
+	for (int i = 0; i < CALLS; i++) {
+		bpf_spin_lock(&s->lock);
+		more = sends_acked(s, &done);
+		bpf_spin_unlock(&s->lock);
+		if (!more)
+			break;
+		measured_here(sk, LATENCY_SEND, now - done.began_ns, done.bytes);
+	}
+	return 0;
+}
+
+/* Acknowledgements come with and without payload. */
+ALWAYS_INLINE void acked_segment(struct __sk_buff *skb, struct bpf_sock *sk,
+				 const struct tcp_view *v)
+{
+	struct sends *s = bpf_sk_storage_get(&sends, sk, 0, 0);
+	u64 took, now = bpf_ktime_get_ns();
+	u32 len;
+	bool calls;
+
+	if (!s || !(v->flags & TCP_ACK))
+		return;
+	bpf_spin_lock(&s->lock);
+	len = s->timed_len;
+	took = sends_round_trip(s, v->ack, now);
+	calls = s->n;
+	bpf_spin_unlock(&s->lock);
+	if (took && asked(LATENCY_RTT))
+		measured_here(sk, LATENCY_RTT, took, len);
+	if (calls && asked(LATENCY_SEND))
+		acked_calls(skb);
+}
+
+/* Ports decide early. They are the socket's, as NAT may have rewritten those of the header. */
+ALWAYS_INLINE struct bpf_sock *wanted_socket(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = socket_of(skb);
+
+	if (!sk || !filter_ports(sk->src_port, bpf_ntohs(sk->dst_port)))
+		return NULL;
+	return sk;
+}
+
+ALWAYS_INLINE void turns(struct __sk_buff *skb, struct bpf_sock *sk, u32 egress)
+{
+	if (!bpf_sk_storage_get(&conns, sk, 0, 0))
+		turns_begin(skb);
+	turns_segment(skb, egress);
+}
+
+SEC("cgroup_skb/egress")
+int latency_egress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = wanted_socket(skb);
+	struct tcp_view v;
+
+	if (!sk || !segment_view(skb, &v))
+		return 1;
+	if (kinds & SENDS && (v.len || v.flags & TCP_FIN))
+		sends_segment(skb);
+	if (kinds & TURNS && v.len)
+		turns(skb, sk, true);
+	return 1;
+}
+
+SEC("cgroup_skb/ingress")
+int latency_ingress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = wanted_socket(skb);
+	struct tcp_view v;
+
+	if (!sk || !segment_view(skb, &v))
+		return 1;
+	if (sk->state == BPF_TCP_LISTEN) {
+		if (kinds & TURNS && v.len)
+			stash_put(skb);
+		return 1;
+	}
+	if (kinds & SENDS)
+		acked_segment(skb, sk, &v);
+	if (kinds & TURNS && v.len)
+		turns(skb, sk, false);
+	return 1;
+}
+
+/* ---- what processes do ---- */
+
+/* The first read after a request arrived, as of the main job. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(latency_read, struct sock *sk)
+{
+	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	u64 now, began = 0, size = 0;
+
+	if (!c || c->role != ROLE_RESPONDER || c->phase != PHASE_REQUEST ||
+	    c->read_ns >= c->request_first_ns)
+		return 0;
+	if (owners_wanted)
+		socket_used(sk);
+	now = bpf_ktime_get_ns();
+	bpf_spin_lock(&c->lock);
+	if (c->phase == PHASE_REQUEST && c->read_ns < c->request_first_ns) {
+		c->read_ns = now;
+		began = c->request_first_ns;
+		size = c->request_bytes;
+	}
+	bpf_spin_unlock(&c->lock);
+	if (began && asked(LATENCY_QUEUE))
+		measured(sk, LATENCY_QUEUE, now - began, size);
+	return 0;
+}
+
+/* Before the bytes of a call go out, where this can be seen. */
+SEC("fentry/tcp_sendmsg")
+int BPF_PROG(latency_send_begins, struct sock *sk)
+{
+	struct sends *s = bpf_sk_storage_get(&sends, sk, 0, 0);
+
+	if (s)
+		s->call_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+ALWAYS_INLINE int send_returned(struct sock *sk, int bytes)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	u64 now = bpf_ktime_get_ns(), took = 0;
+	struct sends *s;
+	bool room;
+	u32 end;
+
+	if (!tp || !socket_is_tcp(sk) ||
+	    !filter_ports(sk->__sk_common.skc_num, bpf_ntohs(sk->__sk_common.skc_dport)))
+		return 0;
+	s = bpf_sk_storage_get(&sends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!s) {
+		count(COUNT_LOST_STATE, 1);
+		return 0;
+	}
+	if (bytes <= 0) {
+		s->call_ns = 0;
+		return 0;
+	}
+	if (owners_wanted)
+		socket_used(sk);
+	end = tp->write_seq;
+	bpf_spin_lock(&s->lock);
+	room = sends_returned(s, end, bytes, now, &took);
+	bpf_spin_unlock(&s->lock);
+	if (!room)
+		__sync_fetch_and_add(&calls_unmeasured, 1);
+	if (took)
+		measured(sk, LATENCY_SEND, took, bytes);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(latency_send_tp, struct sock *sk, int ret, int flags)
+{
+	return send_returned(sk, ret);
+}
+
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(latency_send_fexit, struct sock *sk, void *msg, u64 size, int ret)
+{
+	return send_returned(sk, ret);
+}
+
+/* ---- connections ---- */
+
+ALWAYS_INLINE void connecting(struct sock *sk)
+{
+	u64 *began;
+
+	if (kinds & TURNS)
+		conn_connecting(sk);
+	if (owners_wanted)
+		socket_used(sk);
+	if (!asked(LATENCY_CONNECT))
+		return;
+	began = bpf_sk_storage_get(&connects, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (began)
+		*began = bpf_ktime_get_ns();
+	else
+		count(COUNT_LOST_STATE, 1);
+}
+
+ALWAYS_INLINE void connected(struct sock *sk)
+{
+	u64 *began = bpf_sk_storage_get(&connects, sk, 0, 0);
+
+	if (!began || !*began)
+		return;
+	measured(sk, LATENCY_CONNECT, bpf_ktime_get_ns() - *began, 0);
+	*began = 0;
+}
+
+ALWAYS_INLINE void established(struct sock *sk, bool accepted)
+{
+	struct conn *c;
+	struct ends e;
+
+	if (kinds & TURNS) {
+		c = conn_established(sk, accepted);
+		ends_of_sock(sk, &e);
+		if (c && accepted && c->phase == PHASE_IDLE)
+			stash_claim(c, NULL, &e);
+	}
+	if (asked(LATENCY_ACCEPT) && accepted)
+		accept_waits(sk, bpf_ktime_get_ns());
+	if (asked(LATENCY_CONNECT) && !accepted)
+		connected(sk);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(latency_state, struct sock *sk, int old, int new)
+{
+	if (!socket_is_tcp(sk))
+		return 0;
+	if (new == BPF_TCP_SYN_SENT)
+		connecting(sk);
+	else if (new == BPF_TCP_ESTABLISHED)
+		established(sk, old == BPF_TCP_SYN_RECV);
+	return 0;
+}
+
+ALWAYS_INLINE void accept_done(const struct sock *sk, const struct ends *ends,
+			       const struct owner *who, bool pass, u64 waited_ns)
+{
+	struct latency_case c = {.kind = LATENCY_ACCEPT,
+				 .took_ns = waited_ns,
+				 .now_ns = bpf_ktime_get_ns(),
+				 .owner = *who};
+
+	(void)sk;
+	if (waited_ns && pass)
+		take_case(&c, ends);
+}
