@@ -165,7 +165,7 @@ static void test_what_is_held_can_be_had_without_asking(void **state UNUSED)
 	struct frame p;
 
 	assert_int_equal(order_next_held(o, &p), 0);
-	source.end = -EAGAIN; /* a pipe that has no more for now */
+	source.end = -EAGAIN; /* a pipe that is empty, and open */
 	assert_int_equal(order_next(o, &p), -EAGAIN);
 	for (unsigned i = 0; i < ARRAY_SIZE(want); i++) {
 		assert_int_equal(order_next_held(o, &p), 1);

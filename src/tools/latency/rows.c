@@ -44,7 +44,7 @@ const char *const latency_kind_names[] = {"connect", "rtt",  "first-byte", "serv
 					  "queue",   "send", "accept",     NULL};
 
 static const struct column columns[COLUMNS] = {
-	[TIME] = {"time", "TIME", COL_TIME, UNIT_NONE, C(time), 12, COLUMN_SHOWN,
+	[TIME] = {"time", "TIME", COL_TIME, UNIT_NONE, C(time), 12, COLUMN_SHOWN | COLUMN_SPARE,
 		  .help = "when the counters were read; of a single case: when it ended"},
 	[KIND] = {"kind", "KIND", COL_ENUM, UNIT_NONE, C(kind), 10, COLUMN_SHOWN,
 		  latency_kind_names, "what took so long"},
@@ -53,7 +53,8 @@ static const struct column columns[COLUMNS] = {
 			  "is known"},
 	[PID] = {"pid", "PID", COL_UINT, UNIT_NONE, C(pid), 7, COLUMN_SHOWN,
 		 .help = "its process id"},
-	[LOCAL] = {"local", "LOCAL", COL_ADDR, UNIT_NONE, C(local), 15, COLUMN_SHOWN | COLUMN_GROWS,
+	[LOCAL] = {"local", "LOCAL", COL_ADDR, UNIT_NONE, C(local), 15,
+		   COLUMN_SHOWN | COLUMN_GROWS | COLUMN_SPARE,
 		   .help = "of a case: the address of this end, as the socket has it"},
 	[LOCAL_PORT] = {"local_port", "LPORT", COL_UINT, UNIT_NONE, C(local_port), 5, COLUMN_SHOWN,
 			.help = "its port"},
@@ -74,7 +75,7 @@ static const struct column columns[COLUMNS] = {
 		  .help = "by peer: the address of the other end"},
 	[PORT] = {"port", "PORT", COL_UINT, UNIT_NONE, C(port), 5, COLUMN_SHOWN,
 		  .help = "by port: that of the end that listens"},
-	[COUNT] = {"count", "COUNT", COL_UINT, UNIT_NONE, C(count), 9, COLUMN_SHOWN,
+	[COUNT] = {"count", "COUNT", COL_UINT, UNIT_NONE, C(count), 8, COLUMN_SHOWN,
 		   .help = "cases since the block before"},
 	[P50] = {"p50_us", "P50", COL_REAL, UNIT_US, C(p50), 8, COLUMN_SHOWN,
 		 .help = "median, within 1%"},
@@ -82,7 +83,7 @@ static const struct column columns[COLUMNS] = {
 		 .help = "90th percentile, within 1%"},
 	[P99] = {"p99_us", "P99", COL_REAL, UNIT_US, C(p99), 8, COLUMN_SHOWN,
 		 .help = "99th percentile, within 1%"},
-	[P999] = {"p999_us", "P99.9", COL_REAL, UNIT_US, C(p999), 8, COLUMN_SHOWN,
+	[P999] = {"p999_us", "P99.9", COL_REAL, UNIT_US, C(p999), 8, COLUMN_SHOWN | COLUMN_SPARE,
 		  .help = "99.9th percentile, within 1%"},
 	[MAX_US] = {"max_us", "MAX", COL_REAL, UNIT_US, C(max), 8, COLUMN_SHOWN,
 		    .help = "the longest, within 1%"},
@@ -153,7 +154,7 @@ int latency_row(struct latency *l, const struct latency_case *c)
 
 /* ---- bars ---- */
 
-#define BAR_MAX 40
+#define BAR_MAX 36
 /* Up to 1 us, and then powers of two of it below 2^48 ns. */
 #define STEPS 40
 
@@ -254,9 +255,20 @@ static int add_empty(struct latency *l)
 	return 0;
 }
 
+static size_t lines_of(struct text t)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < t.len; i++)
+		n += t.p[i] == '\n';
+	return n;
+}
+
+/* A row with its bars fits on the terminal as a whole, unless it is the first. */
 static int show(struct latency *l, struct series **sorted, size_t n, uint64_t now_ns)
 {
-	size_t most = session_block_rows(l->session), shown = 0;
+	size_t most = session_block_rows(l->session), shown = 0, used = 0;
+	size_t room = output_lines(session_output(l->session));
 	char lines[8192];
 	struct percentile_row row;
 	int r = 0;
@@ -271,6 +283,9 @@ static int show(struct latency *l, struct series **sorted, size_t n, uint64_t no
 			put_bars(&sorted[i]->h, &bars);
 			row.row.below = buf_text(&bars);
 		}
+		used += 1 + lines_of(row.row.below);
+		if (room && shown && used > room)
+			break;
 		r = session_group(l->session, &row.row);
 		shown++;
 	}

@@ -386,7 +386,7 @@ def test_bars():
     text = t.text
     bars = [line for line in text.splitlines() if "|" in line]
     equal(sum(int(line.split("|")[0].split()[-1]) for line in bars), 13, text)
-    assert any("#" * 40 in line for line in bars), text
+    assert any("#" * 36 in line for line in bars), text
     with latency("server", "rtt", "--port", 1, json_rows=False) as t:
         t.stop()
     assert "|" not in t.text, t.text
