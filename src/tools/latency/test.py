@@ -12,7 +12,8 @@ import threading
 import time
 
 from lib import (TAPLINE, Netns, Nginx, Proc, Skip, Tapline, ab, at_least, at_most, curl, equal, free_port, one, program, run,
-                 same, select_rows, temp_dir, wait_for)
+                 same, select_rows)
+from slow import ANSWER, slow_way
 from test_options import Cgroup
 
 DELAYS = (0.002, 0.02, 0.2)
@@ -88,36 +89,6 @@ def test_accept_queue_server_and_first_byte_with_200_ms():
 
 # ---- known delays of the way ----
 
-# Two hosts, and between them a process that hands packets on: those of host b late. Arguments: b's namespace, seconds.
-LINK = """
-import ctypes, fcntl, heapq, os, select, struct, subprocess, sys, time
-def tun(address, to):
-    f = os.open('/dev/net/tun', os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(f, 0x400454ca, struct.pack('16sH22x', b'w0', 0x1001))  # TUNSETIFF: IFF_TUN | IFF_NO_PI
-    subprocess.run(['ip', 'addr', 'add', address, 'peer', to, 'dev', 'w0'], check=True)
-    subprocess.run(['ip', 'link', 'set', 'w0', 'up'], check=True)
-    return f
-a = tun('10.9.0.1', '10.9.0.2')
-ns = os.open('/run/netns/' + sys.argv[1], os.O_RDONLY)
-if ctypes.CDLL(None, use_errno=True).setns(ns, 0):
-    sys.exit(os.strerror(ctypes.get_errno()))
-b = tun('10.9.0.2', '10.9.0.1')
-print('made', flush=True)
-late, delay, n = [], float(sys.argv[2]), 0
-while True:
-    wait = max(0, late[0][0] - time.monotonic()) if late else None
-    ready, _, _ = select.select([a, b, 0], [], [], wait)
-    if 0 in ready:
-        break
-    if a in ready:
-        os.write(b, os.read(a, 65536))
-    if b in ready:
-        heapq.heappush(late, (time.monotonic() + delay, n, os.read(b, 65536)))
-        n += 1
-    while late and late[0][0] <= time.monotonic():
-        os.write(a, heapq.heappop(late)[2])
-"""
-
 # Connects n times and asks; at the end resets, so that there is no FIN. What connect and call took, in seconds, as JSON.
 ASK = """
 import json, os, socket, struct, sys, time
@@ -136,34 +107,9 @@ for _ in range(int(sys.argv[2])):
 print(json.dumps([os.getpid(), took]))
 """
 
-ANSWER = """
-import socket, sys
-with socket.create_server(('10.9.0.2', int(sys.argv[1]))) as l:
-    print('ready', flush=True)
-    while True:
-        s, _ = l.accept()
-        try:
-            while s.recv(1000):
-                s.sendall(b'y' * 10)
-        except ConnectionResetError:
-            pass
-"""
-
-
-@contextlib.contextmanager
-def slow_way(delay):
-    """(a, b): namespaces; what b sends reaches a delay seconds later."""
-    if not os.path.exists("/dev/net/tun"):
-        raise Skip("this kernel has no tun devices")
-    with Netns("a") as a, Netns("b") as b:
-        with Proc("python3", "-c", LINK, str(b), str(delay), ns=a, stdin=-1, stdout=-1, text=True) as link:
-            equal(link.p.stdout.readline(), "made\n", "the way")
-            yield a, b
-
-
 def slow_calls(delay):
     port = free_port()
-    with slow_way(delay) as (a, b), Proc("python3", "-c", ANSWER, port, ns=b, stdout=-1, text=True) as server:
+    with slow_way(delay) as (a, b, _), Proc("python3", "-c", ANSWER, port, ns=b, stdout=-1, text=True) as server:
         equal(server.p.stdout.readline(), "ready\n", "server")
         with latency("connect", "rtt", "send", "--by", "process", "--port", port, 3600) as t:
             pid, took = json.loads(run("python3", "-c", ASK, port, CALLS, ns=a).stdout)
@@ -201,7 +147,7 @@ sys.stdin.read()
 
 def burst(n):
     port = free_port()
-    with slow_way(0.1) as (a, b), Proc("python3", "-c", ANSWER, port, ns=b, stdout=-1, text=True) as server:
+    with slow_way(0.1) as (a, b, _), Proc("python3", "-c", ANSWER, port, ns=b, stdout=-1, text=True) as server:
         equal(server.p.stdout.readline(), "ready\n", "server")
         with latency("send", "--by", "process", "--port", port, 3600) as t:
             with Proc("python3", "-c", BURST, port, n, ns=a, stdin=-1, stdout=-1, text=True) as client:
