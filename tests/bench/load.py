@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
@@ -95,6 +96,42 @@ def cpu_seconds(pid):
     return time.clock_gettime((~pid << 3) | 2)
 
 
+def memory_kb(pid, what):
+    """VmRSS, or VmHWM, the most there was, of a process."""
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(rf"{what}:\s+(\d+)", f.read())[1])
+
+
+class Peer(lib.Proc):
+    """Somebody else's program, until Ctrl-C; said: what it wrote on standard error, after its end."""
+
+    def __init__(self, *args, ns=None, **more):
+        self.said, self.err = "", tempfile.TemporaryFile("w+")
+        super().__init__(*args, ns=ns, stop_signal=signal.SIGINT, stderr=self.err, **more)
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def wait_ready(self):
+        """Returns when it sees what happens."""
+        raise NotImplementedError
+
+    def __exit__(self, *_):
+        super().stop()
+        self.err.close()
+
+    def cpu(self):
+        """Some work in processes of their own."""
+        return sum(map(cpu_seconds, [self.pid, *lib.children(self.pid)]))
+
+    def stop(self, seconds=60):
+        super().stop(seconds)
+        self.err.seek(0)
+        self.said = self.err.read()
+
+
 class Watch:
     """A tapline command while the block runs; rows go to a file of its own, or nowhere.
 
@@ -145,9 +182,8 @@ class Watch:
     def cpu(self):
         return cpu_seconds(self.pid)
 
-    def rss_kb(self):
-        with open(f"/proc/{self.pid}/status") as f:
-            return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
+    def rss_kb(self, what="VmRSS"):
+        return memory_kb(self.pid, what)
 
     def rows_with(self, text):
         """Rows in which this text stands; by grep, as there are millions."""
@@ -239,6 +275,12 @@ def program_times(pid):
         elif info.get("link_type") == "tracing":
             hooks[info["prog_id"]] = "send"  # where the tracepoint is missing
     return {hook: times[prog] for prog, hook in hooks.items() if hook and prog in times}
+
+
+def all_times(pid):
+    """ns of all programs that this process holds, by the same statistics."""
+    programs = {info["prog_id"]: int(info["run_time_ns"]) for info in fdinfos(pid) if "run_cnt" in info}
+    return sum(programs.values())
 
 
 def allocated_bytes():

@@ -7,9 +7,7 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 
@@ -142,32 +140,15 @@ def packet_sockets(w):
     return sum(word[4] == index and word[5] == "1" for word in map(str.split, lines))
 
 
-class Peer(lib.Proc):
+class Peer(load.Peer):
     """One of PROGRAMS on the server's interface, once its packet socket is there."""
 
     def __init__(self, name, w):
-        self.program, self.said = PROGRAMS[name], ""
-        self.err = tempfile.TemporaryFile("w+")
-        super().__init__(*self.program.command.replace("@", w.interface).split(), ns=w.server,
-                         stop_signal=signal.SIGINT, stderr=self.err)
-        try:
-            lib.wait_for(lambda: packet_sockets(w), 20, f"{name} to open its packet socket")
-        except BaseException:
-            self.__exit__()
-            raise
+        self.program, self.name, self.wire = PROGRAMS[name], name, w
+        super().__init__(*self.program.command.replace("@", w.interface).split(), ns=w.server)
 
-    def __exit__(self, *_):
-        super().stop()
-        self.err.close()
-
-    def cpu(self):
-        """tshark captures in a process of its own."""
-        return sum(map(load.cpu_seconds, [self.pid, *lib.children(self.pid)]))
-
-    def stop(self, seconds=60):
-        super().stop(seconds)
-        self.err.seek(0)
-        self.said = self.err.read()
+    def wait_ready(self):
+        lib.wait_for(lambda: packet_sockets(self.wire), 20, f"{self.name} to open its packet socket")
 
     def _number(self, pattern):
         if not pattern:
