@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# scripts/bench.sh [--quick] [--only wire]: measures what tapline costs and writes docs/PERFORMANCE.md; 30
+# scripts/bench.sh [--quick] [--only wire|tcp]: measures what tapline costs and writes docs/PERFORMANCE.md; 40
 # minutes on a machine that does nothing else. --quick tries every measure for some seconds and writes
-# nothing. --only wire: 12 minutes, count, packets and requests on an interface; the other numbers stay.
+# nothing. --only: one part, the other numbers stay. wire: 12 minutes, count, packets and requests on an
+# interface; tcp: 8 minutes, conns, top and latency beside libbpf-tools, bpftrace and ss.
 set -eu
 cd "$(dirname "$0")/.."
 
-scripts/deps.sh test
+scripts/deps.sh bench
 make --no-print-directory -s -j"$(nproc)" B="${TAPLINE_BUILD:-build}" all programs >&2
 exec python3 tests/bench/bench.py "$@"

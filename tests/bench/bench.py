@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What tapline costs: bench.py [--quick] [--only wire]. Measures, prints the numbers beside their targets,
+"""What tapline costs: bench.py [--quick] [--only wire|tcp]. Measures, prints the numbers beside their targets,
 and writes docs/performance.json and docs/PERFORMANCE.md. Ends with 1 when calls were lost or too little was
 kept.
 
 --quick: a few seconds of each, to see that the benchmark works; judges losses only, and writes nothing.
---only wire: only what is measured on the wire tap; the other numbers stay as they are.
+--only: only what is measured on the wire tap, or beside TCP tools; the other numbers stay as they are.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import load  # sets the way to lib
 import lib
 import measures
 import report
+import tcp_measures
 import wire_measures
 
 
@@ -32,17 +33,23 @@ class Plan:
     idle: int = 20000
     wire_rounds: int = 12
     wire_seconds: int = 2
+    tcp_rounds: int = 8
+    tcp_seconds: int = 2
+    tcp_connections: int = 10007  # a prime: what is counted twice or by halves does not give it
+    tcp_values: int = 100
 
 
-QUICK = Plan(rounds=2, few=1, seconds=2, long=4, starts=3, idle=2000, wire_rounds=1, wire_seconds=1)
+QUICK = Plan(rounds=2, few=1, seconds=2, long=4, starts=3, idle=2000, wire_rounds=1, wire_seconds=1,
+             tcp_rounds=1, tcp_seconds=1, tcp_connections=1009, tcp_values=20)
 
 
 def measure(plan, only):
     busy = load.machine()["load_before"]
     if busy > 0.5:
         print(f"bench: this machine is busy (load {busy:.1f}): the numbers will show it")
-    if only == "wire":
-        return {"wire": wire_measures.measure(plan)}
+    apart = {"wire": wire_measures, "tcp": tcp_measures}
+    if only:
+        return {only: apart[only].measure(plan)}
     return {
         "machine": load.machine(),
         "versions": load.versions(),
@@ -54,7 +61,7 @@ def measure(plan, only):
         "start": measures.start(plan),
         "idle_connections": measures.idle_connections(plan),
         "orientation": measures.orientation(plan),
-        "wire": wire_measures.measure(plan),
+        **{name: measures_of.measure(plan) for name, measures_of in apart.items()},
     }
 
 
@@ -74,7 +81,7 @@ def check_here(plan):
 def main():
     parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a few seconds of each; writes nothing")
-    parser.add_argument("--only", choices=["wire"], help="only this part; the page's others stay")
+    parser.add_argument("--only", choices=["wire", "tcp"], help="only this part; the page's others stay")
     args = parser.parse_args()
     quick = args.quick
     plan = QUICK if quick else Plan()

@@ -8,7 +8,9 @@ import statistics
 import sys
 
 sys.dont_write_bytecode = True
+import prose_tcp
 import prose_wire
+import report_tcp
 import report_wire
 from prose import HEAD, METHOD, PINNED, WOULD_TAKE
 from report_parts import Result, machine_words, ratios, spread, table, wrapped
@@ -18,6 +20,10 @@ RAW = os.path.join(DOCS, "performance.json")
 PAGE = os.path.join(DOCS, "PERFORMANCE.md")
 NAMES = {"nothing": "nothing", "floor": "four empty programs", "by_path": "`tapline --by path`",
          "json": "`tapline -o json` to a file"}
+
+
+# Measured by themselves with --only, and judged and written by modules of their own.
+PARTS = {"wire": report_wire, "tcp": report_tcp}
 
 
 def hook_times(raw):
@@ -118,7 +124,7 @@ def results(raw):
     """Of the parts that were measured."""
     parts = (throughput_results, latency_results, saturation_results, kernel_results, other_results)
     found = [r for part in parts for r in part(raw)] if "throughput" in raw else []
-    return found + (report_wire.results(raw["wire"]) if "wire" in raw else [])
+    return found + [r for name, part in PARTS.items() if name in raw for r in part.results(raw[name])]
 
 
 # ---- the page ----
@@ -176,7 +182,7 @@ def missed_section(found):
     missed = [r for r in found if not r.ok]
     if not missed:
         return ""
-    words = {**WOULD_TAKE, **prose_wire.WOULD_TAKE}
+    words = {**WOULD_TAKE, **prose_wire.WOULD_TAKE, **prose_tcp.WOULD_TAKE}
     lines = [f"- {r.what}: {r.text}, wanted {r.target}." +
              (f" {words[r.key]}" if r.key in words else "") for r in missed]
     return "## Not reached, and what it would take\n\n" + "\n".join(lines) + "\n\n"
@@ -203,7 +209,7 @@ def page(raw):
         + "\n" + sweep_words(raw)
         + "\n## For orientation: programs that capture packets, on the same load\n\n"
         + rates_table(raw["orientation"]["rounds"], tools) + "\n" + orientation_words(raw)
-        + (report_wire.section(raw["wire"]) if "wire" in raw else "")
+        + "".join(part.section(raw[name]) for name, part in PARTS.items() if name in raw)
         + METHOD
     )
 
