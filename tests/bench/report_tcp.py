@@ -48,7 +48,8 @@ def rows_results(tcp):
                      "all, none wrong", f"{right:,} of {of:,}, {wrong:,} wrong", right == of and not wrong, hard=True)
     rounds = [r["latency_connect"] for r in tcp["churn"]]
     yield Result("rows_tcp_latency",
-                 f"TCP, all rounds: connects that {NAMES['latency_connect']} counted, by nginx's log", "all, and those that ab did not use (at most 20 a round)",
+                 f"TCP, all rounds: connects that {NAMES['latency_connect']} counted, by nginx's log",
+                 "all, and those that ab did not use (at most 20 a round)",
                  f"{sum(r['counted'] for r in rounds):,} for {sum(r['of'] for r in rounds):,}",
                  all(0 <= r["counted"] - r["of"] <= 20 for r in rounds), hard=True)
     told, of = (total(tcp, "churn", "top", key) for key in ("told_bytes", "bytes"))
@@ -75,7 +76,8 @@ def values_results(tcp):
     for word, name in (("connect", "conns_connect"), ("connect", "latency_connect"), ("call", "latency_rtt")):
         v = tcp["values"][word][name]
         yield Result(f"values_tcp_{name}",
-                     f"TCP: times of {NAMES[name]} over a way of known delay: median, 90%, longest", "between the delay and what the client measured",
+                     f"TCP: times of {NAMES[name]} over a way of known delay: median, 90%, longest",
+                     "between the delay and what the client measured",
                      " / ".join(f"{v['told'].get(k, 0):,.0f}" for k in KEYS) + " µs",
                      is_right(v), hard=True)
 
