@@ -33,7 +33,7 @@ class Plan:
     idle: int = 20000
     wire_rounds: int = 12
     wire_seconds: int = 2
-    tcp_rounds: int = 8
+    tcp_rounds: int = 7
     tcp_seconds: int = 2
     tcp_connections: int = 10007  # a prime: what is counted twice or by halves does not give it
     tcp_values: int = 100

@@ -33,7 +33,8 @@ METHOD = """
 - **Bytes** may be off by two for others, as the kernel counts SYN and FIN, and by half a hundredth of a
   KB for tcplife, which shows no more.
 - **Not in the log** are connections that ab opens in the end and does not use, at most as many as it
-  has at once: rows of these are neither right nor wrong.
+  has at once: rows of these are neither right nor wrong. Ports come again within a round, so of tools
+  without bytes a few of these rows may stand for another of the same ports.
 - **Ready**: tapline says so itself (TAPLINE_READY_FD). Of the others it is the time until one of their
   BPF programs has run for the first time while connections are made all the time; of ss, how long a
   look takes.
@@ -50,7 +51,7 @@ KEPT = "It would take fewer hooks: who uses a socket is learned where it sends a
 # Said beside a number that is not reached.
 WOULD_TAKE = {
     "tcp_kept_churn_top": "ss does nothing between two looks, and so does not know what came and went.",
-    "tcp_kept_kept_top": "ss does nothing between two looks, and so does not know what came and went.",
+    "tcp_kept_kept_top": "top has a program where sockets are written and read, to know whose they are; ss has none.",
     "tcp_kept_churn_conns_close": KEPT,
     "tcp_kept_churn_conns_connect": KEPT,
     "tcp_kept_churn_latency_connect": KEPT,

@@ -32,6 +32,8 @@ def beside(w, apply):
     result.update(cpu_s=w.cpu() - cpu, peak_kb=w.peak_kb(), ready_ms=w.ready_s * 1000)
     w.stop()
     result["lost"] = w.lost()
+    if result["lost"]:
+        say(f"  lost: {[getattr(w, 'ledger', ''), getattr(w, 'said', '')]}")
     return result
 
 
@@ -87,9 +89,9 @@ def rounds(what, names, count, apply):
         done.append({name: apply(name) for name in turned(names, i)})
         say(f"{what:12}" + "  ".join(f"{name} {v['rate']:,.0f}" for name, v in sorted(done[-1].items())))
         for name, v in done[-1].items():
-            if v.get("wrong") or v.get("missing") or v.get("lost"):
-                say(f"  {name}: {v.get('right')} right, {v.get('wrong')} wrong, {v.get('missing')} missing, "
-                    f"{v['lost']} lost {v.get('first_wrong')}")
+            wrong = v.pop("first_wrong", None)
+            if v.get("wrong") or v.get("missing"):
+                say(f"  {name}: {v['right']} right, {v['wrong']} wrong, {v['missing']} missing, {wrong or ''}")
     return done
 
 
@@ -163,6 +165,7 @@ def held(name):
             def mine(e):
                 return bool({e.local_port, e.remote_port} & ports) == is_open
             result[kind] = tcp_rows.judge(filter(mine, ends), list(filter(mine, true)), server.port)
+            result[kind].pop("first_wrong")
         say(f"held        {name}  " + "  ".join(f"{k}: {v['right']} of {v['of']} right" for k, v in result.items()))
         return result
 

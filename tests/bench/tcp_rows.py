@@ -109,11 +109,11 @@ def agrees(told, true, slack):
 
 def judge(told, true, port, slack=0, extra=0):
     """Right, wrong and missing rows of those with this port. extra: ends that are not in the log because nothing was
-    asked there, of which a row is neither right nor wrong."""
+    asked there, of which a row is neither right nor wrong. Their ports may have been another connection's, too."""
     left = collections.defaultdict(list)
     for t in true:
         left[t.local_port, t.remote_port].append(t)
-    known, wrong, unknown, right = set(left), [], 0, 0
+    others, wrong = [], []
     for row in told:
         ports = row.local_port, row.remote_port
         if port not in ports or not all(ports):
@@ -121,16 +121,17 @@ def judge(told, true, port, slack=0, extra=0):
         hit = next((t for t in left.get(ports, ()) if agrees(row, t, slack)), None)
         if hit:
             left[ports].remove(hit)
-            right += 1
-        elif ports in known:
-            wrong.append(row)
         else:
-            unknown += 1
-    for row in wrong:
-        if left[row.local_port, row.remote_port]:
-            left[row.local_port, row.remote_port].pop()
-    return {"right": right, "wrong": len(wrong) + max(0, unknown - extra), "missing": sum(map(len, left.values())),
-            "of": len(true), "first_wrong": list(wrong[0]) if wrong else None}
+            others.append(row)
+    unmatched = sum(map(len, left.values()))
+    for row in others:
+        ends = left.get((row.local_port, row.remote_port))
+        if ends:
+            ends.pop()
+            wrong.append(row)
+    unknown = len(others) - len(wrong)
+    return {"right": len(true) - unmatched, "wrong": len(wrong) + max(0, unknown - extra),
+            "missing": unmatched - len(wrong), "of": len(true), "first_wrong": list(wrong[0]) if wrong else None}
 
 
 def by_process(ends):
