@@ -65,20 +65,19 @@ int session_drain(struct session *s)
 {
 	int r;
 
-	if (!s->ring)
+	if (!s->transport)
 		return 0;
 	s->handled = 0;
-	r = ring_buffer__consume(s->ring);
-	if (s->handled)
-		return s->handled;
-	return r < 0 && r != -EINTR ? r : 0;
+	r = transport_drain(s->transport);
+	return s->handled ? s->handled : r;
 }
 
 int session_load(struct session *s, struct bpf_object_skeleton *skeleton, void *skel,
 		 void (*destroy)(void *skel))
 {
 	struct bpf_object *obj = *skeleton->obj;
-	int r, ring;
+	struct bpf_map *ring = bpf_object__find_map_by_name(obj, "ring");
+	int r;
 
 	s->skeleton = skeleton;
 	s->skel = skel;
@@ -91,13 +90,10 @@ int session_load(struct session *s, struct bpf_object_skeleton *skeleton, void *
 			"again with -v for the verifier's log",
 			strerror(-r));
 	s->counters_fd = bpf_object__find_map_fd_by_name(obj, "counters");
-	ring = bpf_object__find_map_fd_by_name(obj, "ring");
-	if (ring < 0)
+	if (!ring)
 		return 0;
-	s->ring = ring_buffer__new(ring, on_record, s, NULL);
-	if (!s->ring)
-		return session_fail(s, -errno, "cannot map the ring buffer: %s", strerror(errno));
-	return 0;
+	r = transport_new(&s->transport, ring, on_record, s);
+	return r ? session_fail(s, r, "cannot map the buffer for records: %s", strerror(-r)) : 0;
 }
 
 int session_choose(struct session *s, struct bpf_object *obj, const struct rung *ladder)
@@ -188,14 +184,14 @@ void session_detach(struct session *s)
 		bpf_link__destroy(s->links[i]);
 	for (unsigned i = 0; i < s->n_fds; i++)
 		close(s->fds[i]);
-	ring_buffer__free(s->ring);
+	transport_free(s->transport);
 	if (s->skel)
 		s->destroy(s->skel);
 	if (s->cgroup_fd >= 0)
 		close(s->cgroup_fd);
 	s->n_links = 0;
 	s->n_fds = 0;
-	s->ring = NULL;
+	s->transport = NULL;
 	s->skel = NULL;
 	s->cgroup_fd = -1;
 }

@@ -58,8 +58,8 @@ int session_loop_open(struct session *s)
 	if (s->signal_fd < 0 || s->epoll_fd < 0)
 		return -errno;
 	r = watch(s, s->signal_fd);
-	if (!r && s->ring)
-		r = watch(s, ring_buffer__epoll_fd(s->ring));
+	if (!r && s->transport)
+		r = watch(s, transport_epoll_fd(s->transport));
 	if (!r && s->offline)
 		r = watch(s, s->source_fd);
 	if (r == -EPERM) /* a regular file, which always has what it has */

@@ -355,7 +355,7 @@ static int run(struct session *s)
 	/* A reader that comes late loses records. It runs little, but when it is due. */
 	if (!s->offline)
 		(void)setpriority(PRIO_PROCESS, 0, -10);
-	if (!s->ring && !s->tool->tick)
+	if (!s->transport && !s->tool->tick)
 		return output_flush(s->output, true) == -EPIPE ? 0 : s->error;
 	r = session_loop_open(s);
 	if (r)

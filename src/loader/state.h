@@ -6,6 +6,7 @@
 #include <net/if.h>
 
 #include "loader/session.h"
+#include "loader/transport.h"
 #include "output/where.h"
 
 #define SESSION_LINKS 32
@@ -36,7 +37,7 @@ struct session {
 	struct bpf_object_skeleton *skeleton;
 	void *skel;
 	void (*destroy)(void *skel);
-	struct ring_buffer *ring;
+	struct transport *transport; /* NULL: no records */
 	int counters_fd, cgroup_fd;
 	struct bpf_link *links[SESSION_LINKS];
 	unsigned n_links;

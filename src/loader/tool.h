@@ -24,6 +24,7 @@ enum need {
 	NEED_CGROUP2 = 1 << 3, /* cgroup v2; mounted privately where it is not mounted */
 	NEED_STORAGE = 1 << 4, /* socket storage reachable from tracing programs, 5.11 */
 	NEED_NET_RAW = 1 << 5, /* AF_PACKET sockets */
+	NEED_PERF = 1 << 6,    /* perf event arrays, instead of a ring buffer */
 };
 
 /* One kind of record: its least size, and what to do with it. */
