@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# scripts/deps.sh build|demo|test: installs the Debian packages that are missing; says nothing if none is.
+# scripts/deps.sh build|demo|test|matrix: installs the Debian packages that are missing; says nothing if none is.
 # No service is started or enabled on the way: the tests start their own servers on free ports.
 set -eu
 
@@ -13,13 +13,14 @@ test="clang-format clang-tidy-19 libclang-rt-19-dev shellcheck libcmocka-dev lib
 case ${1:-} in
 build) wanted=$build ;;
 demo) wanted="python3 curl" ;;
+matrix) wanted="qemu-system-x86 cpio kmod debian-archive-keyring" ;;
 test)
 	wanted="$build $test"
 	# Any node will do; another source's package has another name or version.
 	command -v node >/dev/null || wanted="$wanted nodejs"
 	;;
 *)
-	echo "usage: scripts/deps.sh build|demo|test" >&2
+	echo "usage: scripts/deps.sh build|demo|test|matrix" >&2
 	exit 2
 	;;
 esac

@@ -21,7 +21,8 @@ _Static_assert(NEED_ROOT == 1 << FEATURE_ROOT && NEED_BTF == 1 << FEATURE_BTF &&
 		       NEED_RINGBUF == 1 << FEATURE_RINGBUF &&
 		       NEED_CGROUP2 == 1 << FEATURE_CGROUP2 &&
 		       NEED_STORAGE == 1 << FEATURE_STORAGE &&
-		       NEED_NET_RAW == 1 << FEATURE_NET_RAW && NEED_PERF == 1 << FEATURE_PERF,
+		       NEED_NET_RAW == 1 << FEATURE_NET_RAW && NEED_PERF == 1 << FEATURE_PERF &&
+		       NEED_ATOMICS == 1 << FEATURE_ATOMICS,
 	       "a need is the bit of its feature");
 
 const struct feature_text feature_texts[FEATURES] = {
@@ -55,6 +56,10 @@ const struct feature_text feature_texts[FEATURES] = {
 			  "this kernel has no perf events that programs can write to (Linux 4.4 "
 			  "on, CONFIG_PERF_EVENTS)",
 			  "the ring buffer is taken instead where this kernel has one"},
+	[FEATURE_ATOMICS] = {"atomics",
+			     "this kernel's BPF has no atomic instructions that return a value "
+			     "(Linux 5.12 on)",
+			     "boot Linux 5.12 or newer"},
 	[FEATURE_TRACEFS] = {"tracefs",
 			     "tracefs is not mounted: plain tracepoints cannot be attached",
 			     "mount it: mount -t tracefs tracefs /sys/kernel/tracing"},
@@ -195,8 +200,9 @@ int feature_check(enum feature f)
 		[FEATURE_ROOT] = check_root,       [FEATURE_BTF] = check_btf,
 		[FEATURE_RINGBUF] = check_ringbuf, [FEATURE_CGROUP2] = check_cgroup2,
 		[FEATURE_STORAGE] = probe_storage, [FEATURE_NET_RAW] = check_net_raw,
-		[FEATURE_PERF] = check_perf,       [FEATURE_TRACEFS] = check_tracefs,
-		[FEATURE_KPROBE] = check_kprobe,   [FEATURE_JIT] = check_jit,
+		[FEATURE_PERF] = check_perf,       [FEATURE_ATOMICS] = probe_atomics,
+		[FEATURE_TRACEFS] = check_tracefs, [FEATURE_KPROBE] = check_kprobe,
+		[FEATURE_JIT] = check_jit,
 	};
 	static bool known[FEATURES];
 	static int result[FEATURES];

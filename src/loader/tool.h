@@ -25,6 +25,9 @@ enum need {
 	NEED_STORAGE = 1 << 4, /* socket storage reachable from tracing programs, 5.11 */
 	NEED_NET_RAW = 1 << 5, /* AF_PACKET sockets */
 	NEED_PERF = 1 << 6,    /* perf event arrays, instead of a ring buffer */
+	/* Atomic instructions that return what was there, 5.12; and what came with them: functions
+	 * that are verified once may take pointers. */
+	NEED_ATOMICS = 1 << 7,
 };
 
 /* One kind of record: its least size, and what to do with it. */

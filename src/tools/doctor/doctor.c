@@ -293,6 +293,7 @@ static int doctor_open(struct session *s, void *conf)
 	check_feature(s, FEATURE_NET_RAW, DOCTOR_OFF,
 		      "interfaces can be watched (tapline packets)");
 	check_lockdown(s);
+	check_feature(s, FEATURE_ATOMICS, DOCTOR_MISSING, "instructions that return a value");
 	check_feature(s, FEATURE_JIT, DOCTOR_LIMITED, "programs are compiled");
 	check_feature(s, FEATURE_TRACEFS, DOCTOR_OFF, "plain tracepoints can be attached");
 	check_feature(s, FEATURE_KPROBE, DOCTOR_OFF, "they can be attached");

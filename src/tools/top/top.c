@@ -214,7 +214,7 @@ const struct tool tool_top = {
 				"than 16,384 rows. Owners are not known for subflows of MPTCP and "
 				"for sockets of the kernel's own.",
 		},
-	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE,
+	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE | NEED_ATOMICS,
 	.conf_size = sizeof(struct top_conf),
 	.open = top_open,
 	.records = records,
