@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* top, kernel side: TCP counts anyway, so its counters are read when they are asked for.
  * Hooks say whose a socket is and count sends and receives; what closes tells its last counters. */
-#include "kernel/ends.bpf.h"
-#include "kernel/socket_user.bpf.h"
-#include "kernel/tcp_counters.bpf.h"
-
-#include "tools/top/top.h"
+#include "abi/types.h"
 
 /* What TCP does not count itself, and what the last look at the socket showed. */
 struct top_socket {
@@ -13,17 +9,16 @@ struct top_socket {
 	u64 looked_ns; /* in the last round; 0: never */
 	u64 told;      /* a sum of counters that changes with any of them */
 	u32 told_pid;
-	u32 user_pid; /* the user in socket_users: to look there costs another call */
 	u8 fresh, closed;
-	u16 pad[3];
+	u16 pad;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct top_socket);
-} sockets SEC(".maps");
+#define SOCKET_USER_MORE struct top_socket
+#include "kernel/ends.bpf.h"
+#include "kernel/socket_user.bpf.h"
+#include "kernel/tcp_counters.bpf.h"
+
+#include "tools/top/top.h"
 
 /* The round's looks, n_looks of them. Not in the iterator's own output, as its buffer is small, and
  * each time that the iteration goes on it walks a list from the beginning. */
@@ -33,15 +28,6 @@ u32 n_looks;
 u32 look_at_all;
 /* How many open sockets without an owner the round met. */
 u64 unowned;
-
-ALWAYS_INLINE struct top_socket *counts_of(struct sock *sk)
-{
-	struct top_socket *s = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-
-	if (!s)
-		count(COUNT_LOST_STATE, 1);
-	return s;
-}
 
 ALWAYS_INLINE bool is_open(const struct sock *sk)
 {
@@ -123,18 +109,16 @@ ALWAYS_INLINE void tell(const struct top_look *l)
 
 /* What the socket did so far was another's. If the filter asks for only one of the two, the socket
  * ends or begins to be looked at here. */
-ALWAYS_INLINE void hand_over(struct sock *sk, struct top_socket *s, u32 pid)
+ALWAYS_INLINE void hand_over(struct sock *sk, struct socket_user *u)
 {
 	bool passed = false, known, passes;
-	struct socket_user *user;
 	struct top_look l;
 
-	known = look_any(sk, s, sk->__sk_common.skc_state, false, &l, &passed);
-	user = socket_used(sk);
-	s->user_pid = pid;
-	if (!known || s->closed || !l.owner.pid || l.owner.pid == pid)
+	known = look_any(sk, &u->more, sk->__sk_common.skc_state, false, &l, &passed);
+	socket_user_runs(u);
+	if (!known || u->more.closed || !l.owner.pid)
 		return;
-	passes = !filters_owner() || (user && user->pass);
+	passes = !filters_owner() || u->pass;
 	l.others = !passed;
 	l.closed = !passes;
 	if (passed || passes)
@@ -160,17 +144,17 @@ ALWAYS_INLINE void tell_late(struct sock *sk, struct top_socket *s)
 
 ALWAYS_INLINE int used(struct sock *sk, bool sends)
 {
+	struct socket_user *u;
 	struct top_socket *s;
-	u32 pid;
 
 	if (!socket_is_tcp(sk) || sk->__sk_common.skc_state == BPF_TCP_LISTEN)
 		return 0;
-	s = counts_of(sk);
-	if (!s)
+	u = socket_user_new(sk);
+	if (!u)
 		return 0;
-	pid = bpf_get_current_pid_tgid() >> 32;
-	if (s->user_pid != pid)
-		hand_over(sk, s, pid);
+	s = &u->more;
+	if (!owner_runs(&u->who))
+		hand_over(sk, u);
 	__sync_fetch_and_add(sends ? &s->sends : &s->receives, 1);
 	if (s->closed)
 		tell_late(sk, s);
@@ -201,36 +185,38 @@ int BPF_PROG(top_receive_fexit, struct sock *sk)
 	return used(sk, false);
 }
 
-/* A socket may connect again after it closed. It gets a user, though nobody, so that looks meet it.
- */
+/* A socket may connect again after it closed. One that is accepted gets a place, though it is
+ * nobody's yet, so that looks meet it. */
 ALWAYS_INLINE void begins(struct sock *sk, bool connects)
 {
-	struct top_socket *s = counts_of(sk);
+	struct socket_user *u = socket_user_new(sk);
+	struct top_socket *s;
 
-	if (!s)
+	if (!u)
 		return;
+	s = &u->more;
 	s->fresh = 1;
-	if (connects) {
-		s->sends = 0;
-		s->receives = 0;
-		s->closed = 0;
-		s->looked_ns = 0;
-		s->told = 0;
-		s->user_pid = bpf_get_current_pid_tgid() >> 32;
-		socket_used(sk); /* connect() runs in the process that asks */
-	} else if (!bpf_sk_storage_get(&socket_users, sk, 0, BPF_SK_STORAGE_GET_F_CREATE)) {
-		count(COUNT_LOST_STATE, 1);
-	}
+	if (!connects)
+		return;
+	s->sends = 0;
+	s->receives = 0;
+	s->closed = 0;
+	s->looked_ns = 0;
+	s->told = 0;
+	if (!owner_runs(&u->who)) /* connect() runs in the process that asks */
+		socket_user_runs(u);
 }
 
 /* Marked closed before it is told: the next look leaves it out, and who uses it tells that. */
 ALWAYS_INLINE void ends(struct sock *sk, u8 state)
 {
-	struct top_socket *s = counts_of(sk);
+	struct socket_user *u = socket_user_new(sk);
+	struct top_socket *s;
 	struct top_look l;
 
-	if (!s || s->closed)
+	if (!u || u->more.closed)
 		return;
+	s = &u->more;
 	s->closed = 1;
 	if (state == BPF_TCP_SYN_RECV) /* of Fast Open */
 		s->fresh = 1;
@@ -278,19 +264,19 @@ ALWAYS_INLINE bool is_news(struct sock *sk, struct top_socket *s, u32 pid)
 SEC("iter/bpf_sk_storage_map")
 int top_looks(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	struct socket_user *user = ctx->value;
+	struct socket_user *u = ctx->value;
 	struct sock *sk = ctx->sk;
 	struct top_socket *s;
 	u32 at = n_looks;
 
-	if (!sk || !user || !is_open(sk) || at >= TOP_LOOKS)
+	if (!sk || !u || !is_open(sk) || at >= TOP_LOOKS)
 		return 0;
-	s = counts_of(sk);
-	if (!s || s->closed)
+	s = &u->more;
+	if (s->closed)
 		return 0;
-	if (!user->who.pid)
+	if (!u->who.pid)
 		unowned++;
-	if (!is_news(sk, s, user->who.pid))
+	if (!is_news(sk, s, u->who.pid))
 		return 0;
 	if (!look(sk, s, sk->__sk_common.skc_state, false, &looks[at])) {
 		s->looked_ns = 0;
