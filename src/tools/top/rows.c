@@ -180,7 +180,8 @@ static void names_of_tally(struct top *t, const struct tally *l, struct top_row 
 	row->row.known &= columns_by[t->conf->by];
 }
 
-static void row_of_tally(struct top *t, const struct tally *l, struct top_row *row)
+static void row_of_tally(struct top *t, const struct tally *l, const struct tally_news *news,
+			 struct top_row *row)
 {
 	double elapsed_s = (double)t->elapsed_ns / 1e9;
 
@@ -189,8 +190,8 @@ static void row_of_tally(struct top *t, const struct tally *l, struct top_row *r
 	row->time = session_wall(t->session, t->looked_ns);
 	row->connections = l->connections;
 	row->sum = l->sum;
-	for (unsigned i = 0; i < TOP_COUNTERS; i++)
-		row->rates[i] = l->rate[i] + (double)l->part.n[i] / elapsed_s;
+	for (unsigned i = 0; news && i < TOP_COUNTERS; i++)
+		row->rates[i] = news->rate[i] + (double)news->part.n[i] / elapsed_s;
 	row->rate = row->rates[COUNT_SENT] + row->rates[COUNT_RECEIVED];
 	if (l->measured)
 		row->srtt_us = l->srtt_us / l->measured;
@@ -261,9 +262,11 @@ static size_t choose_rows(struct top *t, size_t most)
 
 	HASH_ITER(hh, t->tallies, l, next)
 	{
-		if (!t->conf->all && !l->changed)
+		const struct tally_news *news = tally_shows(t, l);
+
+		if (!t->conf->all && !news)
 			continue;
-		row_of_tally(t, l, &t->rows[n]);
+		row_of_tally(t, l, news, &t->rows[n]);
 		if ((last && compare(&t->rows[n], last, t) >= 0) ||
 		    !session_where(t->session, &t->rows[n].row))
 			continue;

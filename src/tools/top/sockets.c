@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "tools/top/state.h"
 
+#define AHEAD 4 /* looks, of which a link is fetched */
+
 static struct top_counts counts_of(const struct top_look *l)
 {
 	return (struct top_counts){{
@@ -58,42 +60,49 @@ static struct sock_entry *entry_of(struct top *t, const struct top_look *l)
 	return e;
 }
 
-static void add(struct top *t, struct tally *tally, const struct top_counts *news,
-		const struct top_look *l)
+static void add_srtt(struct top *t, struct tally *tally, uint32_t srtt_us)
 {
-	uint64_t ns = l->before_ns ? l->now_ns - l->before_ns : 0;
-
-	for (unsigned i = 0; i < TOP_COUNTERS; i++) {
-		if (!news->n[i])
-			continue;
-		tally->changed = true;
-		tally->sum.n[i] += news->n[i];
-		if (ns)
-			tally->rate[i] += (double)news->n[i] * 1e9 / (double)ns;
-		else
-			tally->part.n[i] += news->n[i];
-	}
-	if (!l->srtt_us)
+	if (!srtt_us)
 		return;
 	if (tally->measured_round != t->round)
 		tally->srtt_us = tally->measured = 0;
 	tally->measured_round = t->round;
-	tally->srtt_us += l->srtt_us;
+	tally->srtt_us += srtt_us;
 	tally->measured++;
 }
 
-static void belong(struct sock_entry *e, struct tally *tally)
+static void add(struct top *t, struct tally *tally, const struct top_counts *news,
+		const struct top_look *l)
+{
+	double per_s = l->before_ns ? 1e9 / (double)(l->now_ns - l->before_ns) : 0;
+	struct tally_news *to = NULL;
+
+	for (unsigned i = 0; i < TOP_COUNTERS; i++) {
+		if (!news->n[i])
+			continue;
+		if (!to)
+			to = tally_counts(t, tally);
+		tally->sum.n[i] += news->n[i];
+		if (l->before_ns)
+			to->rate[i] += (double)news->n[i] * per_s;
+		else
+			to->part.n[i] += news->n[i];
+	}
+	add_srtt(t, tally, l->srtt_us);
+}
+
+static void belong(struct top *t, struct sock_entry *e, struct tally *tally)
 {
 	if (e->tally)
-		e->tally->connections--;
+		tally_disconnects(t, e->tally);
 	if (tally)
-		tally->connections++;
+		tally_connects(t, tally);
 	e->tally = tally;
 }
 
 static void forget(struct top *t, struct sock_entry *e)
 {
-	belong(e, NULL);
+	belong(t, e, NULL);
 	HASH_DEL(t->sockets, e);
 	free(e);
 }
@@ -126,7 +135,7 @@ static int take(struct top *t, const struct top_look *l)
 		return 0;
 	news = news_of(e, &now);
 	if (!e->tally || e->pid != l->owner.pid || e->start_ns != l->owner.start_ns)
-		belong(e, tally_of(t, l));
+		belong(t, e, tally_of(t, l));
 	e->pid = l->owner.pid;
 	e->start_ns = l->owner.start_ns;
 	if (e->tally)
@@ -141,13 +150,54 @@ int sockets_told(struct top *t, const struct top_look *l)
 	return take(t, l);
 }
 
+/* ---- a round ---- */
+
+static const struct UT_hash_bucket *bucket_of(const struct top *t, const struct top_look *l)
+{
+	const struct UT_hash_table *table = t->sockets->hh.tbl;
+	unsigned hash, at;
+
+	HASH_VALUE(&l->cookie, sizeof(l->cookie), hash);
+	HASH_TO_BKT(hash, table->num_buckets, at);
+	return &table->buckets[at];
+}
+
+/* Mostly that of the look; NULL: none. */
+static const struct sock_entry *first_of(const struct top *t, const struct top_look *l)
+{
+	struct UT_hash_handle *hh = bucket_of(t, l)->hh_head;
+
+	return hh ? ELMT_FROM_HH(t->sockets->hh.tbl, hh) : NULL;
+}
+
+/* What the looks behind this one need is fetched meanwhile, link by link: with many sockets nothing
+ * of it is in a cache, and to wait for each would take longer than all else. */
+static void fetch_ahead(const struct top *t, const struct top_look *l, uint32_t left)
+{
+	const struct sock_entry *e;
+
+	if (!t->sockets || left <= 3 * AHEAD)
+		return;
+	__builtin_prefetch(bucket_of(t, l + 3 * AHEAD));
+	e = first_of(t, l + 2 * AHEAD);
+	for (unsigned line = 0; e && line < sizeof(*e); line += 64)
+		__builtin_prefetch((const char *)e + line);
+	e = first_of(t, l + AHEAD);
+	if (e && e->tally)
+		tally_fetch(t, e->tally);
+}
+
 static int take_looks(void *top)
 {
 	struct top *t = top;
+	uint32_t n = MIN(t->kernel->bss->n_looks, (uint32_t)TOP_LOOKS);
+	const struct top_look *l = t->kernel->bss->looks;
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i < MIN(t->kernel->bss->n_looks, (uint32_t)TOP_LOOKS); i++)
-		r = take(t, &t->kernel->bss->looks[i]);
+	for (; !r && n; n--, l++) {
+		fetch_ahead(t, l, n);
+		r = take(t, l);
+	}
 	t->kernel->bss->n_looks = 0;
 	return r;
 }

@@ -8,6 +8,9 @@
 extern uint64_t top_seed; /* of this run: strangers choose the keys */
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), top_seed))
 #include <uthash.h>
+/* Shorter chains than there: each link is a line of memory that no cache holds. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 6U
 
 #include "host/container.h"
 #include "host/process.h"
@@ -44,22 +47,29 @@ struct tally_key {
 	char name[CONTAINER_NAME_MAX];
 };
 
+/* What was new in a block. */
+struct tally_news {
+	uint64_t block;            /* else it is old */
+	double rate[TOP_COUNTERS]; /* a second, of sockets that were there all the time */
+	struct top_counts part;    /* of the others, to be divided by the time of the block */
+};
+
 /* A row of the blocks. */
 struct tally {
 	struct tally_key key;
 	struct top_look last;               /* of one of its sockets: for names, not for counters */
 	char container[CONTAINER_NAME_MAX]; /* empty: none is known */
 	struct top_counts sum;              /* since the start */
-	struct top_counts part;             /* new, of sockets that were not there all the time */
-	double rate[TOP_COUNTERS];          /* a second, of those that were */
+	struct tally_news news[2];          /* of the block that is counted, and of the one before,
+					       which is shown: by their numbers' last bit */
 	uint64_t connections;               /* open */
 	uint64_t srtt_us, measured;         /* a sum over so many looks */
 	uint64_t measured_round;            /* in which these were */
-	bool changed;                       /* since the last block */
 	UT_hash_handle hh;
 };
 
 struct sock_entry {
+	UT_hash_handle hh; /* a line of memory with the key */
 	uint64_t cookie;
 	struct top_counts counts;
 	struct tally *tally; /* NULL: none yet, or no room */
@@ -67,7 +77,6 @@ struct sock_entry {
 	uint32_t pid;
 	bool waited;    /* for an owner */
 	uint64_t round; /* that told of it last */
-	UT_hash_handle hh;
 };
 
 struct top {
@@ -79,7 +88,9 @@ struct top {
 	struct sock_entry *sockets;
 	struct tally *tallies;
 	struct interval interval;
-	uint64_t round, blocks;
+	uint64_t round;
+	uint64_t block;                /* that is counted now; the one before is shown */
+	size_t over;                   /* tallies without an open connection */
 	unsigned full;                 /* rounds to come that look at all sockets */
 	uint64_t lost;                 /* records, as of the last round */
 	uint64_t looked_ns;            /* when the last round began, CLOCK_MONOTONIC */
@@ -104,7 +115,26 @@ void sockets_free(struct top *t);
 /* tally.c: the tally that a look belongs to, made where there is none; NULL: no memory or no room.
  */
 struct tally *tally_of(struct top *t, const struct top_look *l);
-void tally_end_block(struct top *t);
+/* A connection of it more or less. */
+void tally_connects(struct top *t, struct tally *l);
+void tally_disconnects(struct top *t, struct tally *l);
+/* What is new in the block that is counted, to be added to. */
+struct tally_news *tally_counts(const struct top *t, struct tally *l);
+/* Brings what tally_counts and a sum touch nearer. */
+static inline void tally_fetch(const struct top *t, const struct tally *l)
+{
+	const struct tally_news *n = &l->news[t->block & 1];
+
+	__builtin_prefetch(&l->sum);
+	__builtin_prefetch(&l->measured);
+	__builtin_prefetch(n);
+	__builtin_prefetch(&n->rate[TOP_COUNTERS - 1]);
+	__builtin_prefetch(&n->part.n[TOP_COUNTERS - 1]);
+}
+/* The same of the block that is shown; NULL: nothing. */
+const struct tally_news *tally_shows(const struct top *t, const struct tally *l);
+/* What is over and was shown goes. */
+void tally_forget(struct top *t);
 void tally_free(struct top *t);
 
 /* rows.c */

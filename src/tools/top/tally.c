@@ -63,6 +63,7 @@ struct tally *tally_of(struct top *t, const struct top_look *l)
 			return NULL;
 		}
 		tally->key = key;
+		t->over++;
 		HASH_ADD(hh, t->tallies, key, sizeof(tally->key), tally);
 	}
 	tally->last = *l;
@@ -73,24 +74,50 @@ struct tally *tally_of(struct top *t, const struct top_look *l)
 	return tally;
 }
 
-/* What was new is old now. */
-void tally_end_block(struct top *t)
+void tally_connects(struct top *t, struct tally *l)
+{
+	if (!l->connections++)
+		t->over--;
+}
+
+void tally_disconnects(struct top *t, struct tally *l)
+{
+	if (!--l->connections)
+		t->over++;
+}
+
+struct tally_news *tally_counts(const struct top *t, struct tally *l)
+{
+	struct tally_news *n = &l->news[t->block & 1];
+
+	if (n->block != t->block) {
+		memset(n, 0, sizeof(*n));
+		n->block = t->block;
+	}
+	return n;
+}
+
+const struct tally_news *tally_shows(const struct top *t, const struct tally *l)
+{
+	const struct tally_news *n = &l->news[(t->block - 1) & 1];
+
+	return n->block == t->block - 1 ? n : NULL;
+}
+
+void tally_forget(struct top *t)
 {
 	bool full = HASH_COUNT(t->tallies) > TALLIES_KEPT || t->conf->by == BY_CONNECTION;
 	struct tally *l, *next;
 
+	if (!full || !t->over)
+		return;
 	HASH_ITER(hh, t->tallies, l, next)
 	{
-		if (full && !l->connections) {
-			HASH_DEL(t->tallies, l);
-			free(l);
+		if (l->connections || l->news[t->block & 1].block == t->block)
 			continue;
-		}
-		if (!l->changed)
-			continue;
-		memset(&l->part, 0, sizeof(l->part));
-		memset(l->rate, 0, sizeof(l->rate));
-		l->changed = false;
+		HASH_DEL(t->tallies, l);
+		free(l);
+		t->over--;
 	}
 }
 
@@ -103,4 +130,5 @@ void tally_free(struct top *t)
 		HASH_DEL(t->tallies, l);
 		free(l);
 	}
+	t->over = 0;
 }

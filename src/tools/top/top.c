@@ -56,6 +56,7 @@ static int top_open(struct session *s, void *conf)
 	session_set_state(s, t);
 	t->session = s;
 	t->conf = conf;
+	t->block = 1;
 	r = interval_parse(s, 0, &t->interval);
 	if (!r && n > t->interval.words)
 		r = session_fail(s, -EINVAL, "'%s' is no number: give [INTERVAL [COUNT]]",
@@ -78,12 +79,12 @@ static int block(struct top *t)
 {
 	int r = sockets_round(t);
 
+	t->block++;
 	if (!r)
 		r = rows_show(t);
 	if (r)
 		return session_fail(t->session, r, "cannot read the counters: %s", strerror(-r));
-	tally_end_block(t);
-	t->blocks++;
+	tally_forget(t);
 	return 0;
 }
 
@@ -93,7 +94,7 @@ static int top_tick(struct session *s, uint64_t now_ns)
 	int r = block(t);
 
 	(void)now_ns;
-	if (!r && t->interval.wanted && t->blocks >= t->interval.wanted) {
+	if (!r && t->interval.wanted && t->block > t->interval.wanted) {
 		t->done = true;
 		return -ECANCELED;
 	}
