@@ -11,6 +11,7 @@ static struct top_counts counts_of(const struct top_look *l)
 	return (struct top_counts){{
 		[COUNT_SENT] = l->sent,
 		[COUNT_RECEIVED] = l->received,
+		[COUNT_CALLS] = l->calls,
 		[COUNT_SEGMENTS_OUT] = l->segments_out,
 		[COUNT_SEGMENTS_IN] = l->segments_in,
 		[COUNT_RETRANSMITS] = l->retransmits,

@@ -5,13 +5,18 @@
 
 /* What TCP does not count itself, and what the last look at the socket showed. */
 struct top_socket {
-	u64 sends, receives;
+	u64 sends, receives, calls;
 	u64 looked_ns; /* in the last round; 0: never */
 	u64 told;      /* a sum of counters that changes with any of them */
 	u32 told_pid;
+	u32 asked; /* the requester's bytes passed, and none of the responder's after them */
 	u8 fresh, closed;
-	u16 pad;
+	u16 pad[3];
 };
+
+/* linux/socket.h */
+#define MSG_PEEK     2
+#define MSG_ERRQUEUE 0x2000
 
 #define SOCKET_USER_MORE struct top_socket
 #include "kernel/ends.bpf.h"
@@ -24,6 +29,8 @@ struct top_socket {
  * each time that the iteration goes on it walks a list from the beginning. */
 struct top_look looks[TOP_LOOKS];
 u32 n_looks;
+/* Before 5.19 tcp_recvmsg had an argument more. */
+const volatile u32 receive_args;
 /* Set by user space: also sockets of which nothing is new. */
 u32 look_at_all;
 /* How many open sockets without an owner the round met. */
@@ -79,6 +86,7 @@ ALWAYS_INLINE bool look_any(struct sock *sk, const struct top_socket *s, u8 stat
 	l->closed = closed;
 	l->sends = s->sends;
 	l->receives = s->receives;
+	l->calls = s->calls;
 	l->fresh = s->fresh;
 	look_counters(t, state, l);
 	return true;
@@ -125,24 +133,42 @@ ALWAYS_INLINE void hand_over(struct sock *sk, struct socket_user *u)
 		tell(&l);
 }
 
-/* Reads of what had arrived before it closed. Whoever takes the counts tells them. */
+/* Of a socket that closed: whoever takes the counts tells them. */
+ALWAYS_INLINE void take_counts(struct top_socket *s, struct top_look *l)
+{
+	l->sends = __sync_lock_test_and_set(&s->sends, 0);
+	l->receives = __sync_lock_test_and_set(&s->receives, 0);
+	l->calls = __sync_lock_test_and_set(&s->calls, 0);
+}
+
+/* Reads of what had arrived before it closed. */
 ALWAYS_INLINE void tell_late(struct sock *sk, struct top_socket *s)
 {
-	u64 sends = __sync_lock_test_and_set(&s->sends, 0);
-	u64 receives = __sync_lock_test_and_set(&s->receives, 0);
 	struct top_look l;
 
-	if (!(sends | receives) || !look(sk, s, BPF_TCP_CLOSE, true, &l))
+	if (!look(sk, s, BPF_TCP_CLOSE, true, &l))
 		return;
-	l.sends = sends;
-	l.receives = receives;
+	take_counts(s, &l);
+	if (!(l.sends | l.receives | l.calls))
+		return;
 	l.fresh = 1;
 	l.sent = l.received = 0;
 	l.segments_out = l.segments_in = l.retransmits = 0;
 	tell(&l);
 }
 
-ALWAYS_INLINE int used(struct sock *sk, bool sends)
+/* A call is over with the first bytes that answer: sent by an end that was accepted, received by
+ * one that connected. */
+ALWAYS_INLINE void passed(const struct sock *sk, struct top_socket *s, bool sends)
+{
+	if (sends == tcp_connected(sk))
+		s->asked = 1;
+	else if (s->asked && __sync_lock_test_and_set(&s->asked, 0))
+		__sync_fetch_and_add(&s->calls, 1);
+}
+
+/* bytes: that were sent or read for good; 0 or less: none. */
+ALWAYS_INLINE int used(struct sock *sk, bool sends, int bytes)
 {
 	struct socket_user *u;
 	struct top_socket *s;
@@ -156,33 +182,45 @@ ALWAYS_INLINE int used(struct sock *sk, bool sends)
 	if (!owner_runs(&u->who))
 		hand_over(sk, u);
 	__sync_fetch_and_add(sends ? &s->sends : &s->receives, 1);
+	if (bytes > 0)
+		passed(sk, s, sends);
 	if (s->closed)
 		tell_late(sk, s);
 	return 0;
 }
 
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(top_send_tp, struct sock *sk)
+/* What is only peeked at is read again, and what comes from the queue of errors was sent. */
+ALWAYS_INLINE int received(struct sock *sk, int bytes, int flags)
 {
-	return used(sk, true);
+	return used(sk, false, flags & (MSG_PEEK | MSG_ERRQUEUE) ? 0 : bytes);
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(top_send_tp, struct sock *sk, int bytes)
+{
+	return used(sk, true, bytes);
 }
 
 SEC("fexit/tcp_sendmsg")
-int BPF_PROG(top_send_fexit, struct sock *sk)
+int BPF_PROG(top_send_fexit, struct sock *sk, void *msg, u64 size, int bytes)
 {
-	return used(sk, true);
+	return used(sk, true, bytes);
 }
 
 SEC("tp_btf/sock_recv_length")
-int BPF_PROG(top_receive_tp, struct sock *sk)
+int BPF_PROG(top_receive_tp, struct sock *sk, int bytes, int flags)
 {
-	return used(sk, false);
+	return received(sk, bytes, flags);
 }
 
 SEC("fexit/tcp_recvmsg")
-int BPF_PROG(top_receive_fexit, struct sock *sk)
+int top_receive_fexit(u64 *args)
 {
-	return used(sk, false);
+	struct sock *sk = (void *)args[0];
+
+	if (receive_args == 6)
+		return received(sk, args[6], args[4]);
+	return received(sk, args[5], args[3]);
 }
 
 /* A socket may connect again after it closed. One that is accepted gets a place, though it is
@@ -200,6 +238,8 @@ ALWAYS_INLINE void begins(struct sock *sk, bool connects)
 		return;
 	s->sends = 0;
 	s->receives = 0;
+	s->calls = 0;
+	s->asked = 0;
 	s->closed = 0;
 	s->looked_ns = 0;
 	s->told = 0;
@@ -222,8 +262,7 @@ ALWAYS_INLINE void ends(struct sock *sk, u8 state)
 		s->fresh = 1;
 	if (!look(sk, s, state, true, &l))
 		return;
-	l.sends = __sync_lock_test_and_set(&s->sends, 0);
-	l.receives = __sync_lock_test_and_set(&s->receives, 0);
+	take_counts(s, &l);
 	tell(&l);
 }
 

@@ -2,6 +2,7 @@
 /* top: who talks, and how fast, in a table that is made anew at each interval.
  * No program runs for a packet: TCP's own counters are read, socket by socket. */
 #include "base/clock.h"
+#include "loader/feature.h"
 #include "loader/session.h"
 #include "tools/top/state.h"
 
@@ -23,7 +24,7 @@ static const char *const replaced[] = {"owner_send_tp", "owner_send_fexit", "own
 static int load(struct top *t)
 {
 	struct top_bpf *k = top_bpf__open();
-	int r;
+	int r, receives;
 
 	if (!k)
 		return session_fail(t->session, -errno, "cannot open the BPF object: %s",
@@ -33,13 +34,15 @@ static int load(struct top *t)
 	for (size_t i = 0; i < ARRAY_SIZE(replaced); i++)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(k->obj, replaced[i]),
 					  false);
-	if (session_choose(t->session, k->obj, ladder_send) < 0 ||
-	    session_choose(t->session, k->obj, ladder_receive) < 0) {
+	receives = session_choose(t->session, k->obj, ladder_receive);
+	if (receives < 0 || session_choose(t->session, k->obj, ladder_send) < 0) {
 		top_bpf__destroy(k);
 		return session_fail(t->session, -ENOTSUP,
 				    "this kernel has no hook that names the process of a socket: "
 				    "run 'tapline doctor'");
 	}
+	if (receives > 0)
+		k->rodata->receive_args = (uint32_t)feature_args("tcp_recvmsg");
 	r = SESSION_LOAD(t->session, k, top_bpf);
 	return r ? r : session_attach(t->session);
 }
@@ -196,8 +199,17 @@ const struct tool tool_top = {
 				"tapline takes without them). Printing 20,000 rows takes 40 ms "
 				"more.",
 			.limits =
-				"Calls a second are not among the columns, as the packets are not "
-				"looked at: tapline requests has them.\n\n"
+				"calls are told by who sends and who reads, as no packet is looked "
+				"at: an end that connected counts one when it reads the first "
+				"bytes after it sent some, an end that was accepted when it sends "
+				"the first bytes after it read some. So requests that are "
+				"pipelined are one call, the handshake of TLS is one or two, and "
+				"both ends may count differently where they do not wait for each "
+				"other. What is sent by sendfile or splice is seen (from Linux 6.5 "
+				"on); an end that reads by splice counts no calls, and one that "
+				"speaks first, as a mail server does, counts none for that. A call "
+				"that had begun before tapline is not counted at the end that "
+				"waits. tapline requests has single calls.\n\n"
 				"TCP's counters are those of a socket. Segments of a handshake "
 				"before the responder has a socket, and what a socket does in "
 				"TIME-WAIT, are in no row. srtt_us is of the last look in which "
