@@ -100,7 +100,7 @@ static const struct column columns[COLUMNS] = {
 				   EACH(COUNT_RECEIVED), 8, COLUMN_SHOWN,
 				   .help = "received, in bytes a second"},
 	AT_RATE(COUNT_CALLS) = {"calls_rate", "CALLS/S", COL_REAL, UNIT_RATE, EACH(COUNT_CALLS), 9,
-				COLUMN_SHOWN | COLUMN_SPARE, .help = "calls a second"},
+				COLUMN_SHOWN, .help = "calls a second"},
 	AT_RATE(COUNT_SEGMENTS_OUT) = {"segments_out_rate", "SEG OUT/S", COL_REAL, UNIT_RATE,
 				       EACH(COUNT_SEGMENTS_OUT), 9, COLUMN_SHOWN | COLUMN_SPARE,
 				       .help = "segments_out a second"},
@@ -160,7 +160,31 @@ int rows_prepare(struct top *t)
 	int r = parse_sort(t);
 
 	top_seed = hash_seed();
-	return r ? r : session_set_schema(t->session, &top_schema, 0, ~columns_by[t->conf->by]);
+	return r ? r : session_set_schema(t->session, &top_schema, 0, ~columns_by[t->by]);
+}
+
+int rows_regroup(struct top *t)
+{
+	if (!(columns_by[t->by] & BIT(t->sort)))
+		t->sort = RATE;
+	return session_hide(t->session, ~columns_by[t->by]);
+}
+
+/* The rate, which is what rows are sorted by unless it is said otherwise, is among them even where
+ * the table does not show it. */
+void rows_sort_by_next(struct top *t, int step)
+{
+	const uint8_t *fields;
+	unsigned n = output_fields(session_output(t->session), &fields), count = 0, at = 0;
+	uint8_t columns_in_order[COLUMNS + 64];
+
+	for (unsigned i = 0; i < n; i++)
+		if (fields[i] != TIME && fields[i] != RATE)
+			columns_in_order[count++] = fields[i];
+	columns_in_order[count++] = RATE;
+	while (at < count - 1 && columns_in_order[at] != t->sort)
+		at++;
+	t->sort = columns_in_order[(at + count + (unsigned)step) % count];
 }
 
 /* ---- a row ---- */
@@ -183,7 +207,7 @@ static void names_of_tally(struct top *t, const struct tally *l, struct top_row 
 		row->row.known |= BIT(PID) | BIT(COMM);
 	if (row->container.len)
 		row->row.known |= BIT(CONTAINER);
-	row->row.known &= columns_by[t->conf->by];
+	row->row.known &= columns_by[t->by];
 }
 
 static void row_of_tally(struct top *t, const struct tally *l, const struct tally_news *news,
@@ -228,7 +252,8 @@ static int compare_known(struct cell a, struct cell b)
 	}
 }
 
-/* Numbers from the largest, names from the first; what is not known is last. */
+/* Numbers from the largest, names from the first, or the other way round; what is not known is
+ * last. */
 static int compare(const void *x, const void *y, void *arg)
 {
 	const struct top *t = arg;
@@ -237,6 +262,8 @@ static int compare(const void *x, const void *y, void *arg)
 	struct cell cb = schema_cell(&top_schema, t->sort, &b->row);
 	int r = ca.known && cb.known ? compare_known(ca, cb) : (int)cb.known - (int)ca.known;
 
+	if (t->reversed && ca.known && cb.known)
+		r = -r;
 	if (r || a->rate == b->rate)
 		return r;
 	return a->rate < b->rate ? 1 : -1;
@@ -289,12 +316,15 @@ static size_t choose_rows(struct top *t, size_t most)
 
 int rows_show(struct top *t)
 {
-	size_t most = session_block_rows(t->session), n = HASH_COUNT(t->tallies);
-	int r = make_room(t, most ? MIN(n, 2 * most) : n);
+	size_t most, n = HASH_COUNT(t->tallies);
+	int r;
 
+	output_new_block(session_output(t->session));
+	keys_title(t);
+	most = session_block_rows(t->session);
+	r = make_room(t, most ? MIN(n, 2 * most) : n);
 	if (r)
 		return r;
-	output_new_block(session_output(t->session));
 	n = choose_rows(t, most);
 	for (size_t i = 0; !r && i < n; i++)
 		r = session_group(t->session, &t->rows[i].row);

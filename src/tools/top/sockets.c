@@ -56,7 +56,7 @@ static struct sock_entry *entry_of(struct top *t, const struct top_look *l)
 		return NULL;
 	e->cookie = l->cookie;
 	if (!l->fresh) /* what it did before tapline is not counted */
-		e->counts = counts_of(l);
+		e->counts = e->base = counts_of(l);
 	HASH_ADD(hh, t->sockets, cookie, sizeof(e->cookie), e);
 	return e;
 }
@@ -92,6 +92,30 @@ static void add(struct top *t, struct tally *tally, const struct top_counts *new
 	add_srtt(t, tally, l->srtt_us);
 }
 
+/* Its rates are kept for a change of what a row is. */
+static void keep(struct top *t, struct sock_entry *e, const struct top_counts *news,
+		 const struct top_look *l)
+{
+	uint64_t ns = l->before_ns ? l->now_ns - l->before_ns : t->elapsed_ns;
+
+	e->block = t->block;
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		e->rate[i] = ns ? (double)news->n[i] * 1e9 / (double)ns : 0;
+}
+
+/* What was kept goes to its new tally. */
+static void add_kept(struct top *t, struct sock_entry *e, struct tally *tally)
+{
+	bool has_rates = e->block == t->block - 1;
+	struct tally_news *to = has_rates ? tally_showing(t, tally) : NULL;
+
+	for (unsigned i = 0; i < TOP_COUNTERS; i++) {
+		tally->sum.n[i] += e->counts.n[i] - e->base.n[i];
+		if (to)
+			to->rate[i] += e->rate[i];
+	}
+}
+
 static void belong(struct top *t, struct sock_entry *e, struct tally *tally)
 {
 	if (e->tally)
@@ -113,11 +137,39 @@ static void forget(struct top *t, struct sock_entry *e)
  */
 static bool waits_for_owner(const struct top *t, struct sock_entry *e, const struct top_look *l)
 {
-	bool matters = t->conf->by == BY_PROCESS || t->conf->by == BY_CONTAINER;
+	bool matters = t->by == BY_PROCESS || t->by == BY_CONTAINER;
 	bool waits = matters && !l->owner.pid && !l->closed && l->fresh && !e->waited;
 
 	e->waited |= waits;
 	return waits;
+}
+
+/* What is not counted. */
+static void skip(struct sock_entry *e, const struct top_counts *now)
+{
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		e->base.n[i] += now->n[i] - e->counts.n[i];
+	e->counts = *now;
+}
+
+static void count_news(struct top *t, struct sock_entry *e, const struct top_counts *news,
+		       const struct top_look *l)
+{
+	bool is_new = !e->tally;
+
+	if (!e->tally || e->pid != l->owner.pid || e->start_ns != l->owner.start_ns)
+		belong(t, e, tally_of(t, l));
+	e->pid = l->owner.pid;
+	e->start_ns = l->owner.start_ns;
+	if (!e->tally)
+		return;
+	if (is_new && t->regroups) {
+		add_kept(t, e, e->tally);
+		add_srtt(t, e->tally, l->srtt_us);
+		return;
+	}
+	add(t, e->tally, news, l);
+	keep(t, e, news, l);
 }
 
 static int take(struct top *t, const struct top_look *l)
@@ -129,18 +181,13 @@ static int take(struct top *t, const struct top_look *l)
 		return -ENOMEM;
 	e->round = t->round;
 	if (l->others) {
-		e->counts = now;
+		skip(e, &now);
 		return 0;
 	}
 	if (waits_for_owner(t, e, l))
 		return 0;
 	news = news_of(e, &now);
-	if (!e->tally || e->pid != l->owner.pid || e->start_ns != l->owner.start_ns)
-		belong(t, e, tally_of(t, l));
-	e->pid = l->owner.pid;
-	e->start_ns = l->owner.start_ns;
-	if (e->tally)
-		add(t, e->tally, &news, l);
+	count_news(t, e, &news, l);
 	if (l->closed)
 		forget(t, e);
 	return 0;
@@ -231,7 +278,7 @@ static void plan_round(struct top *t)
 	if (lost != t->lost)
 		t->full = 2;
 	t->lost = lost;
-	t->kernel->bss->look_at_all = t->full != 0;
+	t->kernel->bss->look_at_all = t->full != 0 || t->regroups;
 	t->kernel->bss->unowned = 0;
 	t->round++;
 }
@@ -253,6 +300,20 @@ int sockets_round(struct top *t)
 	if (--t->full == 0)
 		forget_gone(t);
 	return 0;
+}
+
+int sockets_regroup(struct top *t)
+{
+	struct sock_entry *e, *next;
+	int r;
+
+	HASH_ITER(hh, t->sockets, e, next)
+	e->tally = NULL;
+	tally_free(t);
+	t->regroups = true;
+	r = sockets_round(t);
+	t->regroups = false;
+	return r;
 }
 
 int sockets_open(struct top *t)

@@ -20,6 +20,8 @@ extern uint64_t top_seed; /* of this run: strangers choose the keys */
 #include "top.skel.h"
 
 enum top_by { BY_CONNECTION, BY_PROCESS, BY_CONTAINER, BY_PEER, BY_PORT, BY_HOST };
+#define TOP_BYS (BY_HOST + 1)
+extern const char *const top_by_words[];
 
 enum top_counter {
 	COUNT_SENT,
@@ -74,7 +76,10 @@ struct sock_entry {
 	uint64_t cookie;
 	struct top_counts counts;
 	struct tally *tally; /* NULL: none yet, or no room */
-	uint64_t start_ns;   /* of the owner */
+	uint64_t block;      /* in which it had this rate, a second: */
+	double rate[TOP_COUNTERS];
+	struct top_counts base; /* counts, at the start */
+	uint64_t start_ns;      /* of the owner */
 	uint32_t pid;
 	bool waited;    /* for an owner */
 	uint64_t round; /* that told of it last */
@@ -98,7 +103,10 @@ struct top {
 	uint64_t elapsed_ns;           /* since the one before */
 	struct iterator_budget budget; /* for looks at open files */
 	uint64_t no_room;              /* looks at sockets that found no row */
-	unsigned sort;                 /* column */
+	enum top_by by;
+	unsigned sort; /* column */
+	bool reversed, paused, help;
+	bool regroups; /* this round makes the tallies anew */
 	bool done;
 	struct top_row *rows; /* of a block, reused */
 	size_t room;
@@ -109,6 +117,10 @@ struct top {
 int sockets_open(struct top *t);
 /* A look at every socket, added to the tallies. 0 or -errno. */
 int sockets_round(struct top *t);
+/* When what a row is has changed: a look at every socket, of which the tallies are made anew, each
+ * with all that its open sockets did since the start, and with their rates of the block that is
+ * shown. The block that is counted begins here. 0 or -errno. */
+int sockets_regroup(struct top *t);
 /* What the ring has of one. 0 or -ENOMEM. */
 int sockets_told(struct top *t, const struct top_look *l);
 void sockets_free(struct top *t);
@@ -134,6 +146,8 @@ static inline void tally_fetch(const struct top *t, const struct tally *l)
 }
 /* The same of the block that is shown; NULL: nothing. */
 const struct tally_news *tally_shows(const struct top *t, const struct tally *l);
+/* The same, to be added to. */
+struct tally_news *tally_showing(const struct top *t, struct tally *l);
 /* What is over and was shown goes. */
 void tally_forget(struct top *t);
 void tally_free(struct top *t);
@@ -141,4 +155,14 @@ void tally_free(struct top *t);
 /* rows.c */
 extern const struct schema top_schema;
 int rows_prepare(struct top *t);
+/* The block that is shown, or shown again. */
 int rows_show(struct top *t);
+/* Other columns, as what a row is has changed. 0 or -errno. */
+int rows_regroup(struct top *t);
+/* Sorted by the next column of the table, or the one before it (step -1). */
+void rows_sort_by_next(struct top *t, int step);
+
+/* keys.c */
+int top_keys(struct session *s, const uint16_t *keys, unsigned n);
+/* A line above the rows: how they are grouped and sorted, and some keys. */
+void keys_title(struct top *t);

@@ -21,7 +21,7 @@ static void key_of(struct top *t, const struct top_look *l, struct tally_key *ke
 	struct text name;
 
 	memset(key, 0, sizeof(*key));
-	switch ((enum top_by)t->conf->by) {
+	switch (t->by) {
 	case BY_CONNECTION:
 		key->number[0] = l->cookie;
 		break;
@@ -53,7 +53,7 @@ struct tally *tally_of(struct top *t, const struct top_look *l)
 
 	key_of(t, l, &key);
 	HASH_FIND(hh, t->tallies, &key, sizeof(key), tally);
-	if (tally && (t->conf->by != BY_CONNECTION || tally->last.owner.pid == l->owner.pid))
+	if (tally && (t->by != BY_CONNECTION || tally->last.owner.pid == l->owner.pid))
 		return tally;
 	if (!tally) {
 		if (HASH_COUNT(t->tallies) < TALLIES_MAX)
@@ -86,15 +86,25 @@ void tally_disconnects(struct top *t, struct tally *l)
 		t->over++;
 }
 
-struct tally_news *tally_counts(const struct top *t, struct tally *l)
+static struct tally_news *news_of_block(struct tally *l, uint64_t block)
 {
-	struct tally_news *n = &l->news[t->block & 1];
+	struct tally_news *n = &l->news[block & 1];
 
-	if (n->block != t->block) {
+	if (n->block != block) {
 		memset(n, 0, sizeof(*n));
-		n->block = t->block;
+		n->block = block;
 	}
 	return n;
+}
+
+struct tally_news *tally_counts(const struct top *t, struct tally *l)
+{
+	return news_of_block(l, t->block);
+}
+
+struct tally_news *tally_showing(const struct top *t, struct tally *l)
+{
+	return news_of_block(l, t->block - 1);
 }
 
 const struct tally_news *tally_shows(const struct top *t, const struct tally *l)
@@ -106,7 +116,7 @@ const struct tally_news *tally_shows(const struct top *t, const struct tally *l)
 
 void tally_forget(struct top *t)
 {
-	bool full = HASH_COUNT(t->tallies) > TALLIES_KEPT || t->conf->by == BY_CONNECTION;
+	bool full = HASH_COUNT(t->tallies) > TALLIES_KEPT || t->by == BY_CONNECTION;
 	struct tally *l, *next;
 
 	if (!full || !t->over)

@@ -60,6 +60,7 @@ static int top_open(struct session *s, void *conf)
 	t->session = s;
 	t->conf = conf;
 	t->block = 1;
+	t->by = (enum top_by)t->conf->by;
 	r = interval_parse(s, 0, &t->interval);
 	if (!r && n > t->interval.words)
 		r = session_fail(s, -EINVAL, "'%s' is no number: give [INTERVAL [COUNT]]",
@@ -78,23 +79,30 @@ static int on_record(struct session *s, const struct record *rec)
 	return sockets_told(session_state(s), &((const struct top_record *)rec)->look);
 }
 
+/* Where keys may have a block shown again, what was shown in it stays until the next. */
 static int block(struct top *t)
 {
-	int r = sockets_round(t);
+	bool again = session_hears_keys(t->session);
+	int r;
+
+	if (again)
+		tally_forget(t);
+	r = sockets_round(t);
 
 	t->block++;
 	if (!r)
 		r = rows_show(t);
 	if (r)
 		return session_fail(t->session, r, "cannot read the counters: %s", strerror(-r));
-	tally_forget(t);
+	if (!again)
+		tally_forget(t);
 	return 0;
 }
 
 static int top_tick(struct session *s, uint64_t now_ns)
 {
 	struct top *t = session_state(s);
-	int r = block(t);
+	int r = t->paused ? 0 : block(t);
 
 	(void)now_ns;
 	if (!r && t->interval.wanted && t->block > t->interval.wanted) {
@@ -135,11 +143,11 @@ static void top_close(struct session *s)
 
 static const struct record_handler records[] = {{sizeof(struct top_record), on_record}};
 
-static const char *const by_words[] = {"connection", "process", "container", "peer",
-				       "port",       "host",    NULL};
+const char *const top_by_words[] = {"connection", "process", "container", "peer",
+				    "port",       "host",    NULL};
 
 static const struct opt opts[] = {
-	{0, "by", NULL, OPT_CHOICE, 0, offsetof(struct top_conf, by), .choices = by_words,
+	{0, "by", NULL, OPT_CHOICE, 0, offsetof(struct top_conf, by), .choices = top_by_words,
 	 .help = "what a row is"},
 	{0, "sort", "COLUMN", OPT_TEXT, 0, offsetof(struct top_conf, sort),
 	 .help = "the rows' order: numbers from the largest, names from the first (else rate)"},
@@ -233,6 +241,7 @@ const struct tool tool_top = {
 	.records = records,
 	.n_records = ARRAY_SIZE(records),
 	.tick = top_tick,
+	.keys = top_keys,
 	.tick_ms = 1000,
 	.finish = top_finish,
 	.ledger = top_ledger,
