@@ -210,18 +210,23 @@ static void names_of_tally(struct top *t, const struct tally *l, struct top_row 
 	row->row.known &= columns_by[t->by];
 }
 
-static void row_of_tally(struct top *t, const struct tally *l, const struct tally_news *news,
-			 struct top_row *row)
+static double rate_of(const struct top *t, const struct tally_news *news, unsigned counter)
 {
 	double elapsed_s = (double)t->elapsed_ns / 1e9;
 
+	return news ? news->rate[counter] + (double)news->part.n[counter] / elapsed_s : 0;
+}
+
+static void row_of_tally(struct top *t, const struct tally *l, const struct tally_news *news,
+			 struct top_row *row)
+{
 	memset(row, 0, sizeof(*row));
 	names_of_tally(t, l, row);
 	row->time = session_wall(t->session, t->looked_ns);
 	row->connections = l->connections;
 	row->sum = l->sum;
-	for (unsigned i = 0; news && i < TOP_COUNTERS; i++)
-		row->rates[i] = news->rate[i] + (double)news->part.n[i] / elapsed_s;
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		row->rates[i] = rate_of(t, news, i);
 	row->rate = row->rates[COUNT_SENT] + row->rates[COUNT_RECEIVED];
 	if (l->measured)
 		row->srtt_us = l->srtt_us / l->measured;
@@ -285,6 +290,25 @@ static int make_room(struct top *t, size_t n)
 	return 0;
 }
 
+/* Does it surely come behind the last of the best? Of thousands most do, and what it takes to tell
+ * is less than a row. */
+static bool is_behind(const struct top *t, const struct tally_news *news,
+		      const struct top_row *last)
+{
+	double rate, least;
+
+	if (t->sort < RATES || t->sort > RATE)
+		return false;
+	if (t->sort == RATE) {
+		rate = rate_of(t, news, COUNT_SENT) + rate_of(t, news, COUNT_RECEIVED);
+		least = last->rate;
+	} else {
+		rate = rate_of(t, news, t->sort - RATES);
+		least = last->rates[t->sort - RATES];
+	}
+	return t->reversed ? rate > least : rate < least;
+}
+
 /* The first rows in order, at most so many of them where most is not 0. Twice as many are kept
  * before they are sorted, and from then on only what comes before the last of the best. */
 static size_t choose_rows(struct top *t, size_t most)
@@ -297,7 +321,7 @@ static size_t choose_rows(struct top *t, size_t most)
 	{
 		const struct tally_news *news = tally_shows(t, l);
 
-		if (!t->conf->all && !news)
+		if ((!t->conf->all && !news) || (last && is_behind(t, news, last)))
 			continue;
 		row_of_tally(t, l, news, &t->rows[n]);
 		if ((last && compare(&t->rows[n], last, t) >= 0) ||

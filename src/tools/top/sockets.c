@@ -157,19 +157,25 @@ static void count_news(struct top *t, struct sock_entry *e, const struct top_cou
 {
 	bool is_new = !e->tally;
 
-	if (!e->tally || e->pid != l->owner.pid || e->start_ns != l->owner.start_ns)
+	if (!l->known &&
+	    (!e->tally || e->pid != l->owner.pid || e->start_ns != l->owner.start_ns)) {
 		belong(t, e, tally_of(t, l));
-	e->pid = l->owner.pid;
-	e->start_ns = l->owner.start_ns;
-	if (!e->tally)
+		e->pid = l->owner.pid;
+		e->start_ns = l->owner.start_ns;
+	}
+	if (!e->tally) {
+		t->no_room++;
+		t->asks = true;
 		return;
+	}
 	if (is_new && t->regroups) {
 		add_kept(t, e, e->tally);
 		add_srtt(t, e->tally, l->srtt_us);
 		return;
 	}
 	add(t, e->tally, news, l);
-	keep(t, e, news, l);
+	if (session_hears_keys(t->session))
+		keep(t, e, news, l);
 }
 
 static int take(struct top *t, const struct top_look *l)
@@ -278,7 +284,8 @@ static void plan_round(struct top *t)
 	if (lost != t->lost)
 		t->full = 2;
 	t->lost = lost;
-	t->kernel->bss->look_at_all = t->full != 0 || t->regroups;
+	t->kernel->bss->look_at_all = t->full != 0 || t->regroups || t->asks;
+	t->asks = false;
 	t->kernel->bss->unowned = 0;
 	t->round++;
 }

@@ -107,6 +107,7 @@ struct top {
 	unsigned sort; /* column */
 	bool reversed, paused, help;
 	bool regroups; /* this round makes the tallies anew */
+	bool asks;     /* for a look at all: there was no room for one whose name is known */
 	bool done;
 	struct top_row *rows; /* of a block, reused */
 	size_t room;

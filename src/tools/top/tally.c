@@ -58,10 +58,8 @@ struct tally *tally_of(struct top *t, const struct top_look *l)
 	if (!tally) {
 		if (HASH_COUNT(t->tallies) < TALLIES_MAX)
 			tally = calloc(1, sizeof(*tally));
-		if (!tally) {
-			t->no_room++;
+		if (!tally)
 			return NULL;
-		}
 		tally->key = key;
 		t->over++;
 		HASH_ADD(hh, t->tallies, key, sizeof(tally->key), tally);

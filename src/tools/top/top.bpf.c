@@ -4,6 +4,8 @@
 #include "abi/types.h"
 
 /* What TCP does not count itself, and what the last look at the socket showed. */
+enum { ROLE_UNKNOWN, ROLE_CONNECTED, ROLE_ACCEPTED };
+
 struct top_socket {
 	u64 sends, receives, calls;
 	u64 looked_ns; /* in the last round; 0: never */
@@ -11,7 +13,8 @@ struct top_socket {
 	u32 told_pid;
 	u32 asked; /* the requester's bytes passed, and none of the responder's after them */
 	u8 fresh, closed;
-	u16 pad[3];
+	u8 role; /* once it was looked at: the line of memory that has it has nothing else */
+	u8 pad[5];
 };
 
 /* linux/socket.h */
@@ -48,7 +51,7 @@ ALWAYS_INLINE bool is_open(const struct sock *sk)
 /* state: before it closed, if it does. */
 ALWAYS_INLINE void look_counters(struct tcp_sock *t, u8 state, struct top_look *l)
 {
-	tcp_payload(t, state, l->closed, &l->sent, &l->received);
+	tcp_payload(t, state, l->closed, l->connected, &l->sent, &l->received);
 	l->segments_out = t->segs_out;
 	l->segments_in = t->segs_in;
 	l->retransmits = t->total_retrans;
@@ -68,21 +71,25 @@ ALWAYS_INLINE bool look_ends(struct sock *sk, struct top_look *l)
 	return filter_ports(e.local_port, e.remote_port) && filter_addresses(e.local, e.remote);
 }
 
-/* *passes: the filter asks for its owner. False: nobody wants it, whoever uses it. */
-ALWAYS_INLINE bool look_any(struct sock *sk, const struct top_socket *s, u8 state, bool closed,
-			    struct top_look *l, bool *passes)
+ALWAYS_INLINE bool connected(const struct sock *sk, struct top_socket *s)
+{
+	if (s->role == ROLE_UNKNOWN)
+		s->role = tcp_connected(sk) ? ROLE_CONNECTED : ROLE_ACCEPTED;
+	return s->role == ROLE_CONNECTED;
+}
+
+/* All but the owner. False: nobody wants it, whoever uses it. */
+ALWAYS_INLINE bool look_counts(struct sock *sk, struct top_socket *s, u8 state, bool closed,
+			       struct top_look *l)
 {
 	struct tcp_sock *t = bpf_skc_to_tcp_sock(sk);
-	bool pass = false;
 
 	__builtin_memset(l, 0, sizeof(*l));
 	if (!t || !look_ends(sk, l))
 		return false;
-	(void)socket_user_of(sk, &l->owner, &pass);
-	*passes = !filters_owner() || pass;
 	l->cookie = bpf_get_socket_cookie(sk);
 	l->now_ns = bpf_ktime_get_ns();
-	l->connected = tcp_connected(sk);
+	l->connected = connected(sk, s);
 	l->closed = closed;
 	l->sends = s->sends;
 	l->receives = s->receives;
@@ -92,7 +99,20 @@ ALWAYS_INLINE bool look_any(struct sock *sk, const struct top_socket *s, u8 stat
 	return true;
 }
 
-ALWAYS_INLINE bool look(struct sock *sk, const struct top_socket *s, u8 state, bool closed,
+/* *passes: the filter asks for its owner. False as above. */
+ALWAYS_INLINE bool look_any(struct sock *sk, struct top_socket *s, u8 state, bool closed,
+			    struct top_look *l, bool *passes)
+{
+	bool pass = false;
+
+	if (!look_counts(sk, s, state, closed, l))
+		return false;
+	(void)socket_user_of(sk, &l->owner, &pass);
+	*passes = !filters_owner() || pass;
+	return true;
+}
+
+ALWAYS_INLINE bool look(struct sock *sk, struct top_socket *s, u8 state, bool closed,
 			struct top_look *l)
 {
 	bool passes = false;
@@ -124,6 +144,7 @@ ALWAYS_INLINE void hand_over(struct sock *sk, struct socket_user *u)
 
 	known = look_any(sk, &u->more, sk->__sk_common.skc_state, false, &l, &passed);
 	socket_user_runs(u);
+	u->more.told_pid = 0; /* user space has to hear who it is, even if it comes back */
 	if (!known || u->more.closed || !l.owner.pid)
 		return;
 	passes = !filters_owner() || u->pass;
@@ -161,7 +182,7 @@ ALWAYS_INLINE void tell_late(struct sock *sk, struct top_socket *s)
  * one that connected. */
 ALWAYS_INLINE void passed(const struct sock *sk, struct top_socket *s, bool sends)
 {
-	if (sends == tcp_connected(sk))
+	if (sends == connected(sk, s))
 		s->asked = 1;
 	else if (s->asked && __sync_lock_test_and_set(&s->asked, 0))
 		__sync_fetch_and_add(&s->calls, 1);
@@ -243,6 +264,8 @@ ALWAYS_INLINE void begins(struct sock *sk, bool connects)
 	s->closed = 0;
 	s->looked_ns = 0;
 	s->told = 0;
+	s->told_pid = 0;
+	s->role = ROLE_CONNECTED;
 	if (!owner_runs(&u->who)) /* connect() runs in the process that asks */
 		socket_user_runs(u);
 }
@@ -300,24 +323,41 @@ ALWAYS_INLINE bool is_news(struct sock *sk, struct top_socket *s, u32 pid)
 	return true;
 }
 
+/* Nobody else used it since the last look: what is said of its owner would be the same, and to read
+ * it as a whole would cost finding it once more. */
+ALWAYS_INLINE bool look_again(struct sock *sk, const struct socket_user *u, struct top_socket *s,
+			      u32 pid, struct top_look *l)
+{
+	if (!look_counts(sk, s, sk->__sk_common.skc_state, false, l))
+		return false;
+	l->owner.pid = pid;
+	l->known = 1;
+	return !filters_owner() || u->pass;
+}
+
 SEC("iter/bpf_sk_storage_map")
 int top_looks(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct socket_user *u = ctx->value;
 	struct sock *sk = ctx->sk;
+	u32 at = n_looks, pid;
 	struct top_socket *s;
-	u32 at = n_looks;
+	bool known, wanted;
 
 	if (!sk || !u || !is_open(sk) || at >= TOP_LOOKS)
 		return 0;
 	s = &u->more;
 	if (s->closed)
 		return 0;
-	if (!u->who.pid)
+	pid = u->who.pid;
+	if (!pid)
 		unowned++;
-	if (!is_news(sk, s, u->who.pid))
+	known = pid && pid == s->told_pid && s->looked_ns && !look_at_all;
+	if (!is_news(sk, s, pid))
 		return 0;
-	if (!look(sk, s, sk->__sk_common.skc_state, false, &looks[at])) {
+	wanted = known ? look_again(sk, u, s, pid, &looks[at])
+		       : look(sk, s, sk->__sk_common.skc_state, false, &looks[at]);
+	if (!wanted) {
 		s->looked_ns = 0;
 		return 0;
 	}

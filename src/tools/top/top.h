@@ -22,14 +22,16 @@ struct top_look {
 	u8 connected;                /* it connected; else it was accepted */
 	u8 closed;                   /* the last look */
 	u8 others; /* what it did so far does not count: the filter keeps it out */
+	u8 known;  /* nobody else has used it since the last look: of owner there is only the pid */
+	u8 pad[7];
 };
-ABI_SIZE(struct top_look, 160);
+ABI_SIZE(struct top_look, 168);
 
-#define TOP_LOOKS 4096 /* of a round, until user space takes them */
+#define TOP_LOOKS 16384 /* of a round, until user space takes them */
 
 /* A socket that closed, or whose owner is about to be another. */
 struct top_record {
 	struct record r;
 	struct top_look look;
 };
-ABI_SIZE(struct top_record, 168);
+ABI_SIZE(struct top_record, 176);
