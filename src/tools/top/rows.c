@@ -176,15 +176,18 @@ void rows_sort_by_next(struct top *t, int step)
 {
 	const uint8_t *fields;
 	unsigned n = output_fields(session_output(t->session), &fields), count = 0, at = 0;
-	uint8_t columns_in_order[COLUMNS + 64];
+	uint8_t order[COLUMNS];
+	uint64_t had = BIT(TIME) | BIT(RATE);
 
-	for (unsigned i = 0; i < n; i++)
-		if (fields[i] != TIME && fields[i] != RATE)
-			columns_in_order[count++] = fields[i];
-	columns_in_order[count++] = RATE;
-	while (at < count - 1 && columns_in_order[at] != t->sort)
+	for (unsigned i = 0; i < n; i++) {
+		if (!(had & BIT(fields[i])))
+			order[count++] = fields[i];
+		had |= BIT(fields[i]);
+	}
+	order[count++] = RATE;
+	while (at < count - 1 && order[at] != t->sort)
 		at++;
-	t->sort = columns_in_order[(at + count + (unsigned)step) % count];
+	t->sort = order[(at + count + (unsigned)step) % count];
 }
 
 /* ---- a row ---- */

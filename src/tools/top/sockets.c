@@ -72,8 +72,14 @@ static void add_srtt(struct top *t, struct tally *tally, uint32_t srtt_us)
 	tally->measured++;
 }
 
-static void add(struct top *t, struct tally *tally, const struct top_counts *news,
-		const struct top_look *l)
+static void add_sums(struct tally *tally, const struct top_counts *more)
+{
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		tally->sum.n[i] += more->n[i];
+}
+
+static void add_rates(struct top *t, struct tally *tally, const struct top_counts *news,
+		      const struct top_look *l)
 {
 	double per_s = l->before_ns ? 1e9 / (double)(l->now_ns - l->before_ns) : 0;
 	struct tally_news *to = NULL;
@@ -83,13 +89,11 @@ static void add(struct top *t, struct tally *tally, const struct top_counts *new
 			continue;
 		if (!to)
 			to = tally_counts(t, tally);
-		tally->sum.n[i] += news->n[i];
 		if (l->before_ns)
 			to->rate[i] += (double)news->n[i] * per_s;
 		else
 			to->part.n[i] += news->n[i];
 	}
-	add_srtt(t, tally, l->srtt_us);
 }
 
 /* Its rates are kept for a change of what a row is. */
@@ -103,17 +107,25 @@ static void keep(struct top *t, struct sock_entry *e, const struct top_counts *n
 		e->rate[i] = ns ? (double)news->n[i] * 1e9 / (double)ns : 0;
 }
 
-/* What was kept goes to its new tally. */
-static void add_kept(struct top *t, struct sock_entry *e, struct tally *tally)
+/* What was kept goes to the block that is shown. */
+static void add_kept(struct top *t, const struct sock_entry *e, struct tally *tally)
 {
-	bool has_rates = e->block == t->block - 1;
-	struct tally_news *to = has_rates ? tally_showing(t, tally) : NULL;
+	struct tally_news *to;
 
-	for (unsigned i = 0; i < TOP_COUNTERS; i++) {
-		tally->sum.n[i] += e->counts.n[i] - e->base.n[i];
-		if (to)
-			to->rate[i] += e->rate[i];
-	}
+	if (e->block != t->block - 1)
+		return;
+	to = tally_showing(t, tally);
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		to->rate[i] += e->rate[i];
+}
+
+static struct top_counts since_start(const struct sock_entry *e)
+{
+	struct top_counts all;
+
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		all.n[i] = e->counts.n[i] - e->base.n[i];
+	return all;
 }
 
 static void belong(struct top *t, struct sock_entry *e, struct tally *tally)
@@ -152,10 +164,12 @@ static void skip(struct sock_entry *e, const struct top_counts *now)
 	e->counts = *now;
 }
 
-static void count_news(struct top *t, struct sock_entry *e, const struct top_counts *news,
+/* To a tally that did not have it yet it brings all that it did. */
+static void count_news(struct top *t, struct sock_entry *e, struct top_counts news,
 		       const struct top_look *l)
 {
 	bool is_new = !e->tally;
+	struct top_counts all;
 
 	if (!l->known &&
 	    (!e->tally || e->pid != l->owner.pid || e->start_ns != l->owner.start_ns)) {
@@ -168,14 +182,17 @@ static void count_news(struct top *t, struct sock_entry *e, const struct top_cou
 		t->asks = true;
 		return;
 	}
+	if (is_new)
+		all = since_start(e);
+	add_sums(e->tally, is_new ? &all : &news);
+	add_srtt(t, e->tally, l->srtt_us);
 	if (is_new && t->regroups) {
 		add_kept(t, e, e->tally);
-		add_srtt(t, e->tally, l->srtt_us);
 		return;
 	}
-	add(t, e->tally, news, l);
+	add_rates(t, e->tally, &news, l);
 	if (session_hears_keys(t->session))
-		keep(t, e, news, l);
+		keep(t, e, &news, l);
 }
 
 static int take(struct top *t, const struct top_look *l)
@@ -193,7 +210,7 @@ static int take(struct top *t, const struct top_look *l)
 	if (waits_for_owner(t, e, l))
 		return 0;
 	news = news_of(e, &now);
-	count_news(t, e, &news, l);
+	count_news(t, e, news, l);
 	if (l->closed)
 		forget(t, e);
 	return 0;

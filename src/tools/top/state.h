@@ -134,6 +134,10 @@ void tally_connects(struct top *t, struct tally *l);
 void tally_disconnects(struct top *t, struct tally *l);
 /* What is new in the block that is counted, to be added to. */
 struct tally_news *tally_counts(const struct top *t, struct tally *l);
+/* The same of the block that is shown; NULL: nothing. */
+const struct tally_news *tally_shows(const struct top *t, const struct tally *l);
+/* The same, to be added to. */
+struct tally_news *tally_showing(const struct top *t, struct tally *l);
 /* Brings what tally_counts and a sum touch nearer. */
 static inline void tally_fetch(const struct top *t, const struct tally *l)
 {
@@ -145,10 +149,6 @@ static inline void tally_fetch(const struct top *t, const struct tally *l)
 	__builtin_prefetch(&n->rate[TOP_COUNTERS - 1]);
 	__builtin_prefetch(&n->part.n[TOP_COUNTERS - 1]);
 }
-/* The same of the block that is shown; NULL: nothing. */
-const struct tally_news *tally_shows(const struct top *t, const struct tally *l);
-/* The same, to be added to. */
-struct tally_news *tally_showing(const struct top *t, struct tally *l);
 /* What is over and was shown goes. */
 void tally_forget(struct top *t);
 void tally_free(struct top *t);

@@ -165,21 +165,32 @@ const struct tool tool_top = {
 			.aliases = aliases,
 			.brief = "show who talks by TCP, how fast, and how well",
 			.operands = "[INTERVAL [COUNT]]",
-			.about = "A table of TCP connections, processes, containers, peers, ports "
-				 "or of the whole host, made anew after each interval (in "
-				 "seconds; 1 if none is given) and at the end. It ends after "
-				 "COUNT intervals, or when it is told to. On a terminal each "
-				 "table replaces the one before.\n\n"
-				 "Bytes are payload as TCP counts it: sent is what the other end "
-				 "acknowledged, not what was asked to be sent, and received is "
-				 "what arrived, each byte once. Sums run from the start of "
-				 "tapline; a rate is over the time between two looks at the same "
-				 "socket. Connections that were opened or closed between two "
-				 "looks are counted to the last byte.\n\n"
-				 "It sees the sockets of every network namespace, IPv4 and IPv6 "
-				 "alike. A connection between two processes of this host has two "
-				 "ends, and each is counted for its own process; by port and by "
-				 "host both are in the row.",
+			.about =
+				"A table of TCP connections, processes, containers, peers, ports "
+				"or of the whole host, made anew after each interval (in "
+				"seconds; 1 if none is given) and at the end. It ends after "
+				"COUNT intervals, or when it is told to. On a terminal each "
+				"table replaces the one before.\n\n"
+				"Bytes are payload as TCP counts it: sent is what the other end "
+				"acknowledged, not what was asked to be sent, and received is "
+				"what arrived, each byte once. Sums run from the start of "
+				"tapline; a rate is over the time between two looks at the same "
+				"socket. Connections that were opened or closed between two "
+				"looks are counted to the last byte.\n\n"
+				"It sees the sockets of every network namespace, IPv4 and IPv6 "
+				"alike. A connection between two processes of this host has two "
+				"ends, and each is counted for its own process; by port and by "
+				"host both are in the row.\n\n"
+				"Where the table is on a terminal, in its foreground, keys change "
+				"it: b and B what a row is (the next of --by, and the one before), "
+				"s and S or the arrows right and left the column that rows are "
+				"sorted by, r the order, from the largest or from the smallest; "
+				"space pauses and goes on, h or ? shows the keys, q quits. Another "
+				"order shows the same block again. Another --by begins a new "
+				"block, "
+				"and sums are from then on those of the connections that were "
+				"open: "
+				"each counts, from the start of tapline, for whoever used it last.",
 			.opts = opts,
 			.schema = &top_schema,
 			.examples =
@@ -197,15 +208,17 @@ const struct tool tool_top = {
 				},
 			.overhead =
 				"Nothing runs for a packet. Hooks on sends and reads of TCP "
-				"sockets take 100 to 150 ns each, measured by the kernel "
-				"(kernel.bpf_stats_enabled) with wrk on nginx; a connection that "
-				"closes puts a record of 160 bytes in the ring. The rest grows "
-				"with open sockets: a look at 20,000 of them takes 13 ms of a CPU "
-				"while they are idle, and 14 ms by process or 20 ms by "
-				"connection, 50 rows shown, if all of them have sent or received "
-				"(two cores, median of five, less the 3.5 ms a second that "
-				"tapline takes without them). Printing 20,000 rows takes 40 ms "
-				"more.",
+				"sockets take 140 to 160 ns each, measured by the kernel "
+				"(kernel.bpf_stats_enabled) with wrk on nginx, its timing "
+				"included; "
+				"a connection that closes puts a record of 176 bytes in the ring. "
+				"The rest grows with open sockets: a block takes 12 ms of a CPU "
+				"for "
+				"20,000 that are idle, and 18 to 19 ms if each was used since the "
+				"block before, 50 rows shown (two cores that others used too, "
+				"median "
+				"of 15 blocks, docs/PERFORMANCE.md); another --by by a key takes a "
+				"look at all of them. Printing 20,000 rows takes 40 ms more.",
 			.limits =
 				"calls are told by who sends and who reads, as no packet is looked "
 				"at: an end that connected counts one when it reads the first "
