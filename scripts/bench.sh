@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# scripts/bench.sh [--quick] [--only wire]: measures what tapline costs and writes docs/PERFORMANCE.md; 30
-# minutes on a machine that does nothing else. --quick tries every measure for some seconds and writes
-# nothing. --only wire: 12 minutes, count, packets and requests on an interface; the other numbers stay.
+# scripts/bench.sh [--quick] [--only wire|top]: measures what tapline costs and writes docs/PERFORMANCE.md;
+# 30 minutes on a machine that does nothing else. --quick tries every measure for some seconds and writes
+# nothing. --only wire: 12 minutes, count, packets and requests on an interface; --only top: 3 minutes; the
+# other numbers stay.
 set -eu
 cd "$(dirname "$0")/.."
 

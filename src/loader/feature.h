@@ -51,6 +51,9 @@ int feature_tracing(const char *kind, const char *target);
 /* The same for a hook as ladders name it: also "kprobe/FUNCTION" and "tracepoint/GROUP/NAME". */
 int feature_hook(const char *hook);
 
+/* How many arguments a function of the kernel has, or -errno. */
+int feature_args(const char *function);
+
 /* Frees the kernel's BTF that the probes share (several MB); later probes load it again. */
 void feature_done(void);
 

@@ -97,6 +97,17 @@ static int kernel_type(const char *prefix, const char *target, unsigned kind)
 	return id > 0 ? id : -ENOENT;
 }
 
+int feature_args(const char *function)
+{
+	int id = kernel_type("", function, BTF_KIND_FUNC);
+	const struct btf_type *t;
+
+	if (id < 0)
+		return id;
+	t = btf__type_by_id(kernel_types, btf__type_by_id(kernel_types, (uint32_t)id)->type);
+	return btf_vlen(t);
+}
+
 void feature_done(void)
 {
 	btf__free(kernel_types);

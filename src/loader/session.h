@@ -83,6 +83,10 @@ size_t session_block_rows(const struct session *s);
  * -errno, said. */
 int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra,
 		       uint64_t hidden);
+/* While rows are shown: the same for other hidden columns. 0 or -errno. */
+int session_hide(struct session *s, uint64_t hidden);
+/* Are keys heard now? Then a line may say which. */
+bool session_hears_keys(const struct session *s);
 /* The columns that the output or a --where asks for, as a mask; only those of --where. */
 uint64_t session_columns(const struct session *s);
 uint64_t session_where_columns(const struct session *s);

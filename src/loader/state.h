@@ -5,6 +5,7 @@
 
 #include <net/if.h>
 
+#include "loader/keyboard.h"
 #include "loader/session.h"
 #include "loader/transport.h"
 #include "output/where.h"
@@ -51,6 +52,7 @@ struct session {
 
 	/* loop */
 	int epoll_fd, signal_fd;
+	struct keyboard keyboard;
 	unsigned tick_ms;
 	uint64_t started_ns, next_tick_ns;
 	int64_t wall_offset;

@@ -57,6 +57,9 @@ struct tool {
 	/* Called each tick_ms (session_set_tick changes it) after the ring was drained. */
 	int (*tick)(struct session *s, uint64_t now_ns);
 	unsigned tick_ms;
+	/* What was typed since the last call (loader/key.h), n of it, where the rows are a table on
+	 * the terminal that this process has. Returns as tick does. NULL: it takes no keys. */
+	int (*keys)(struct session *s, const uint16_t *keys, unsigned n);
 	/* Once, at the end, after the last drain: what is still to be shown. */
 	int (*finish)(struct session *s);
 	/* Lines of its own in the ledger. */

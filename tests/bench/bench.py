@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What tapline costs: bench.py [--quick] [--only wire]. Measures, prints the numbers beside their targets,
+"""What tapline costs: bench.py [--quick] [--only wire|top]. Measures, prints the numbers beside their targets,
 and writes docs/performance.json and docs/PERFORMANCE.md. Ends with 1 when calls were lost or too little was
 kept.
 
 --quick: a few seconds of each, to see that the benchmark works; judges losses only, and writes nothing.
---only wire: only what is measured on the wire tap; the other numbers stay as they are.
+--only wire, --only top: only what is measured on the wire tap, or of tapline top; the other numbers stay as
+they are.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import load  # sets the way to lib
 import lib
 import measures
 import report
+import top_measures
 import wire_measures
 
 
@@ -43,6 +45,8 @@ def measure(plan, only):
         print(f"bench: this machine is busy (load {busy:.1f}): the numbers will show it")
     if only == "wire":
         return {"wire": wire_measures.measure(plan)}
+    if only == "top":
+        return {"top": top_measures.measure(plan)}
     return {
         "machine": load.machine(),
         "versions": load.versions(),
@@ -55,6 +59,7 @@ def measure(plan, only):
         "idle_connections": measures.idle_connections(plan),
         "orientation": measures.orientation(plan),
         "wire": wire_measures.measure(plan),
+        "top": top_measures.measure(plan),
     }
 
 
@@ -74,7 +79,7 @@ def check_here(plan):
 def main():
     parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a few seconds of each; writes nothing")
-    parser.add_argument("--only", choices=["wire"], help="only this part; the page's others stay")
+    parser.add_argument("--only", choices=["wire", "top"], help="only this part; the page's others stay")
     args = parser.parse_args()
     quick = args.quick
     plan = QUICK if quick else Plan()

@@ -9,6 +9,7 @@ import sys
 
 sys.dont_write_bytecode = True
 import prose_wire
+import report_top
 import report_wire
 from prose import HEAD, METHOD, PINNED, WOULD_TAKE
 from report_parts import Result, machine_words, ratios, spread, table, wrapped
@@ -118,7 +119,8 @@ def results(raw):
     """Of the parts that were measured."""
     parts = (throughput_results, latency_results, saturation_results, kernel_results, other_results)
     found = [r for part in parts for r in part(raw)] if "throughput" in raw else []
-    return found + (report_wire.results(raw["wire"]) if "wire" in raw else [])
+    found += report_wire.results(raw["wire"]) if "wire" in raw else []
+    return found + (list(report_top.results(raw["top"])) if "top" in raw else [])
 
 
 # ---- the page ----
@@ -204,6 +206,7 @@ def page(raw):
         + "\n## For orientation: programs that capture packets, on the same load\n\n"
         + rates_table(raw["orientation"]["rounds"], tools) + "\n" + orientation_words(raw)
         + (report_wire.section(raw["wire"]) if "wire" in raw else "")
+        + (report_top.section(raw["top"]) if "top" in raw else "")
         + METHOD
     )
 

@@ -81,7 +81,8 @@ ALWAYS_INLINE void count_all(struct conn_counted *c, struct tcp_sock *t, u8 stat
 {
 	u32 least = BPF_CORE_READ(t, rtt_min.s[0].v);
 
-	tcp_payload(t, state, c->e.kind == CONN_CLOSE, &c->sent, &c->received);
+	tcp_payload(t, state, c->e.kind == CONN_CLOSE, tcp_connected((struct sock *)t), &c->sent,
+		    &c->received);
 	c->segments_out = t->segs_out;
 	c->segments_in = t->segs_in;
 	c->retransmits = t->total_retrans;

@@ -3,11 +3,13 @@
 those of a load whose pace is known, retransmissions those of the kernel's own count of a namespace."""
 
 import collections
+import ctypes
 import json
 import os
 import re
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -112,6 +114,7 @@ def test_short_connections_between_two_looks():
     want = sum(e["request_length"] for e in log), sum(e["bytes_sent"] for e in log)
     equal(add_up(responders, "received", "sent"), want, "bytes of the responders")
     equal(add_up(requesters, "sent", "received"), want, "bytes of the requesters")
+    equal(add_up(requesters, "calls") + add_up(responders, "calls"), (SHORT, SHORT), "calls of both")
     each = collections.Counter()
     for e in log:
         each[e["pid"]] += e["request_length"]
@@ -228,7 +231,86 @@ def test_smoothed_round_trip_and_segments_are_those_of_ss():
                                                 for r in ends(t.rows, nginx.port)[0]], 5, "a row with what ss says")
 
 
-# ---- calls and owners ----
+# ---- calls ----
+
+KEPT = 10_007
+
+
+def test_calls_are_those_that_the_client_counted():
+    """Over connections that are kept: as many at the client's process and at the server's, over several blocks."""
+    with Nginx() as nginx, top("--by", "process", "--port", nginx.port, interval=1) as t:
+        equal(ab(nginx.url(), KEPT), KEPT, "ab")
+        wait_for(lambda: [r for r in t.rows if r["comm"] == "nginx" and r["calls"] >= KEPT], 5, "nginx's calls")
+        rows = t.stop()
+    for comm in ("ab", "nginx"):
+        mine = select_rows(rows, comm=comm)
+        equal(mine[-1]["calls"], KEPT, f"calls of {comm}")
+        assert any(r["calls_rate"] > 0 for r in mine), mine
+
+
+def splice(source, to, n):
+    got = ctypes.CDLL(None, use_errno=True).splice(source, None, to, None, n, 0)
+    assert got > 0, os.strerror(ctypes.get_errno())
+
+
+TURNS = 9
+
+
+def turns(ask, read, answer, get):
+    """What both ends of a connection count: (calls of the requester, of the responder)"""
+    with socket.create_server(("127.0.0.1", 0)) as listener, top("--port", listener.getsockname()[1]) as t:
+        with socket.create_connection(listener.getsockname()) as out, listener.accept()[0] as into:
+            for _ in range(TURNS):
+                ask(out)
+                read(into)
+                answer(into)
+                get(out)
+        rows = t.stop()
+    return one(rows, role="requester")["calls"], one(rows, role="responder")["calls"]
+
+
+def test_a_turn_and_its_answer_are_a_call():
+    """In however many pieces, and by sendfile and splice; what is only peeked at is not read, and what is spliced
+    from a socket is not seen."""
+
+    def send(*pieces):
+        return lambda s: [s.sendall(p) for p in pieces]
+
+    def read(s):
+        s.recv(9, socket.MSG_PEEK)
+        s.recv(2)
+        s.recv(100_000)
+
+    def peek(s):
+        s.recv(9, socket.MSG_PEEK)
+
+    def splice_in(s):
+        splice(s.fileno(), pipe[1], 1000)
+        os.read(pipe[0], 1000)
+
+    def splice_out(s):
+        os.write(pipe[1], bytes(1000))
+        splice(pipe[0], s.fileno(), 1000)
+
+    pipe = os.pipe()
+    with tempfile.TemporaryFile() as f:
+        f.write(bytes(5000))
+        f.flush()
+
+        def send_file(s):
+            equal(os.sendfile(s.fileno(), f.fileno(), 0, 5000), 5000, "bytes of sendfile")
+
+        all_of_them = TURNS, TURNS
+        equal(turns(send(b"ask", b"more"), read, send(b"one", b"two"), read), all_of_them, "calls in pieces")
+        equal(turns(send(b"ask"), read, send_file, read), all_of_them, "calls answered by sendfile")
+        equal(turns(splice_out, read, splice_out, read), all_of_them, "calls sent by splice")
+    equal(turns(send(b"ask"), splice_in, send(b"one"), read), (TURNS, 0), "calls read by splice")
+    equal(turns(send(b"ask"), peek, send(b"one"), peek), (0, 0), "calls that nobody read")
+    for fd in pipe:
+        os.close(fd)
+
+
+# ---- owners ----
 
 
 def test_sends_and_receives_of_two_processes_on_one_socket():
