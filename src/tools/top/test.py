@@ -253,6 +253,11 @@ def splice(source, to, n):
     assert got > 0, os.strerror(ctypes.get_errno())
 
 
+def sendfile_is_seen():
+    """From 6.5 on sendfile and splice go by the socket's sendmsg, where the hooks are."""
+    return tuple(int(n) for n in os.uname().release.split(".")[:2]) >= (6, 5)
+
+
 TURNS = 9
 
 
@@ -302,8 +307,9 @@ def test_a_turn_and_its_answer_are_a_call():
 
         all_of_them = TURNS, TURNS
         equal(turns(send(b"ask", b"more"), read, send(b"one", b"two"), read), all_of_them, "calls in pieces")
-        equal(turns(send(b"ask"), read, send_file, read), all_of_them, "calls answered by sendfile")
-        equal(turns(splice_out, read, splice_out, read), all_of_them, "calls sent by splice")
+        if sendfile_is_seen():  # before 6.5 these did not pass tcp_sendmsg
+            equal(turns(send(b"ask"), read, send_file, read), all_of_them, "calls answered by sendfile")
+            equal(turns(splice_out, read, splice_out, read), all_of_them, "calls sent by splice")
     equal(turns(send(b"ask"), splice_in, send(b"one"), read), (TURNS, 0), "calls read by splice")
     equal(turns(send(b"ask"), peek, send(b"one"), peek), (0, 0), "calls that nobody read")
     for fd in pipe:

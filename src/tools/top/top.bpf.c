@@ -342,6 +342,7 @@ int top_looks(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sock *sk = ctx->sk;
 	u32 at = n_looks, pid;
 	struct top_socket *s;
+	struct top_look *l;
 	bool known, wanted;
 
 	if (!sk || !u || !is_open(sk) || at >= TOP_LOOKS)
@@ -355,14 +356,17 @@ int top_looks(struct bpf_iter__bpf_sk_storage_map *ctx)
 	known = pid && pid == s->told_pid && s->looked_ns && !look_at_all;
 	if (!is_news(sk, s, pid))
 		return 0;
-	wanted = known ? look_again(sk, u, s, pid, &looks[at])
-		       : look(sk, s, sk->__sk_common.skc_state, false, &looks[at]);
+	/* The bound again, at its use: verifiers before 6.2 lose it on the way. */
+	barrier_var(at);
+	l = &looks[at & (TOP_LOOKS - 1)];
+	wanted = known ? look_again(sk, u, s, pid, l)
+		       : look(sk, s, sk->__sk_common.skc_state, false, l);
 	if (!wanted) {
 		s->looked_ns = 0;
 		return 0;
 	}
-	looks[at].before_ns = s->looked_ns;
-	s->looked_ns = looks[at].now_ns;
+	l->before_ns = s->looked_ns;
+	s->looked_ns = l->now_ns;
 	n_looks = at + 1;
 	if (at + 1 == TOP_LOOKS) /* a byte, so that the read returns and user space takes them */
 		bpf_seq_write(ctx->meta->seq, &at, 1);
