@@ -38,7 +38,7 @@ def main():
     print(subprocess.run([TAPLINE, "doctor"], capture_output=True, text=True, errors="replace").stdout, flush=True)
     if sys.argv[1:]:
         return subprocess.run([sys.executable, "tests/e2e/run.py", *sys.argv[1:]],
-                              env={**os.environ, "TAPLINE_SLOW": "1"}).returncode
+                              env={**os.environ, "TAPLINE_SLOW": "10"}).returncode
     return 0
 
 
