@@ -55,7 +55,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
 
-.PHONY: all check fuzz bench install static programs units man clean format lint rooms
+.PHONY: all check fuzz bench matrix install static programs units man clean format lint rooms
 all: $(BIN) man
 
 # ---- BPF objects and skeletons ----
@@ -135,6 +135,8 @@ $(FUZZERS): build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard src/*/*.h sr
 fuzz: $(FUZZERS)
 	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
 
+matrix:
+	@scripts/matrix.sh
 bench: all programs
 	@scripts/bench.sh
 

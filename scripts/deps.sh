@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# scripts/deps.sh build|demo|test|bench: installs the Debian packages that are missing; says nothing if none is.
+# scripts/deps.sh build|demo|test|bench|matrix: installs the Debian packages that are missing; says nothing if none is.
 # No service is started or enabled on the way: the tests start their own servers on free ports.
 set -eu
 
@@ -13,6 +13,7 @@ test="clang-format clang-tidy-19 libclang-rt-19-dev shellcheck libcmocka-dev lib
 case ${1:-} in
 build) wanted=$build ;;
 demo) wanted="python3 curl" ;;
+matrix) wanted="qemu-system-x86 cpio kmod debian-archive-keyring" ;;
 test | bench)
 	wanted="$build $test"
 	# Only compared with, and large.
@@ -21,7 +22,7 @@ test | bench)
 	command -v node >/dev/null || wanted="$wanted nodejs"
 	;;
 *)
-	echo "usage: scripts/deps.sh build|demo|test|bench" >&2
+	echo "usage: scripts/deps.sh build|demo|test|bench|matrix" >&2
 	exit 2
 	;;
 esac

@@ -77,4 +77,8 @@ units SANITIZE=1
 step "fuzz" make -j"$jobs" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-5}"
 step "static build" make -j"$jobs" static
 many scripts/e2e.sh
+# One other kernel here; all of them by `make matrix`.
+many scripts/matrix.sh --kernel 6.1 conns/test.ipv6 conns/test.the_wait latency/test.accept_queue \
+	latency/test.connect_rtt http_calls.loopback http_calls.times raw_owner.uring count/test.a_socket packets/test.http \
+	top/test.bytes top/test.by_ hello/
 total

@@ -47,7 +47,7 @@ static inline bool filter_has_owner(const struct filter *f)
 
 /* Per-CPU sums; the session adds them up for the ledger. A full map or ring is never silent. */
 enum counter {
-	COUNT_LOST_RING,    /* records lost: ring full */
+	COUNT_LOST_RING,    /* records lost: no room in the ring, or in a perf buffer */
 	COUNT_LOST_STATE,   /* segments lost: no memory for state */
 	COUNT_STASHED,      /* first bytes that arrived on a listener */
 	COUNT_CLAIMED,      /* of these, claimed by the child */

@@ -24,8 +24,8 @@ struct {
 } accepts SEC(".maps");
 
 /* The tool's: the process that runs now accepted sk, which may only be read as bytes. waited_ns: in
- * the listen queue; 0: not known, as it was there before the run. */
-ALWAYS_INLINE void accept_done(const struct sock *sk, const struct ends *ends,
+ * the listen queue; 0: not known, as it was there before the run. ctx: the program's. */
+ALWAYS_INLINE void accept_done(void *ctx, const struct sock *sk, const struct ends *ends,
 			       const struct owner *who, bool pass, u64 waited_ns);
 
 /* A connection was established at an end that listens. One that has a struct socket was accepted
@@ -81,7 +81,7 @@ ALWAYS_INLINE bool ends_of_bytes(const struct sock *sk, struct ends *e)
 	return true;
 }
 
-ALWAYS_INLINE int accepted_here(struct sock *sk, struct accepted *a)
+ALWAYS_INLINE int accepted_here(void *ctx, struct sock *sk, struct accepted *a)
 {
 	u64 waited_ns = a ? bpf_ktime_get_ns() - a->established_ns : 0;
 	struct owner who;
@@ -96,7 +96,7 @@ ALWAYS_INLINE int accepted_here(struct sock *sk, struct accepted *a)
 		a->who = who;
 		a->pass = pass;
 	}
-	accept_done(sk, &ends, &who, pass, waited_ns);
+	accept_done(ctx, sk, &ends, &who, pass, waited_ns);
 	return 0;
 }
 
@@ -108,24 +108,24 @@ struct sys_exit {
 	s64 ret;
 };
 
-ALWAYS_INLINE int accept_returned(s64 fd)
+ALWAYS_INLINE int accept_returned(void *ctx, s64 fd)
 {
 	struct sock *sk = socket_of_fd(fd);
 	u64 key = (u64)sk;
 
-	return sk ? accepted_here(sk, bpf_map_lookup_elem(&accepts, &key)) : 0;
+	return sk ? accepted_here(ctx, sk, bpf_map_lookup_elem(&accepts, &key)) : 0;
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
 int accept_exit(struct sys_exit *ctx)
 {
-	return accept_returned(ctx->ret);
+	return accept_returned(ctx, ctx->ret);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int accept4_exit(struct sys_exit *ctx)
 {
-	return accept_returned(ctx->ret);
+	return accept_returned(ctx, ctx->ret);
 }
 
 struct trace_event_raw_io_uring_complete {
@@ -140,7 +140,7 @@ int accept_uring(struct trace_event_raw_io_uring_complete *ctx)
 	u64 key = (u64)sk;
 	struct accepted *a = sk ? bpf_map_lookup_elem(&accepts, &key) : NULL;
 
-	return a && !a->who.pid ? accepted_here(sk, a) : 0;
+	return a && !a->who.pid ? accepted_here(ctx, sk, a) : 0;
 }
 
 SEC("tp_btf/tcp_destroy_sock")

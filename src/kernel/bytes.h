@@ -6,6 +6,14 @@
 
 #include "abi/types.h"
 
+/* Before a loop of few rounds. Verifiers before 6.3 take no loop that is entered in its middle and
+ * falls through to its head, and what compilers make of a loop cannot be known. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL
+#endif
+
 /* BYTES_OF_SKB: native, and helpers of BPF are there all the same (tests/unit/turn_env.h). */
 #if defined(__bpf__) || defined(BYTES_OF_SKB)
 #ifdef __bpf__

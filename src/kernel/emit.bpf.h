@@ -121,9 +121,10 @@ __noinline int payload_piece(struct __sk_buff *skb, const struct payload *about,
 /* What is not copied for want of budget is still told, so that nobody waits for it. */
 ALWAYS_INLINE void payload_skip(const struct payload *about, u32 len)
 {
-	struct payload *p = ring_reserve(sizeof(*p));
+	struct payload *p;
 
 	count(COUNT_FOLLOW_BYTES, len);
+	p = ring_reserve(sizeof(*p));
 	if (!p)
 		return;
 	__builtin_memcpy(p, about, sizeof(*p));

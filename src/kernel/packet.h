@@ -323,19 +323,24 @@ ALWAYS_INLINE void packet_walk_ethernet(packet_bytes *b, u32 at, struct packet *
 {
 	u32 type = 0, field = at + PACKET_ETHERNET - 2;
 	u8 tags = 0, h[2];
+	bool missing = false;
 
+	UNROLL
 	for (int i = 0; i <= PACKET_TAGS; i++) {
-		if (!packet_load(b, field, h, sizeof(h))) {
-			packet_walk(b, field, 0, p);
-			p->flags |= field < packet_length(b) ? PACKET_CUT : PACKET_MISSING;
-			p->tags = tags;
-			return;
-		}
+		missing = !packet_load(b, field, h, sizeof(h));
+		if (missing)
+			break;
 		type = packet_u16(h);
 		if (!packet_is_tag(type) || tags == PACKET_TAGS)
 			break;
 		tags++;
 		field += PACKET_TAG;
+	}
+	if (missing) {
+		packet_walk(b, field, 0, p);
+		p->flags |= field < packet_length(b) ? PACKET_CUT : PACKET_MISSING;
+		p->tags = tags;
+		return;
 	}
 	packet_walk(b, field + 2, type < TYPE_MIN ? TYPE_LLC : type, p);
 	p->tags = tags;

@@ -5,11 +5,16 @@
 
 #include "kernel/owner.bpf.h"
 
-/* The latest process that connected, listened, sent or read. */
+/* The latest process that connected, listened, sent or read. A tool that keeps more of each socket
+ * defines SOCKET_USER_MORE, the type of it: a storage of its own would cost each hook another
+ * lookup. */
 struct socket_user {
 	struct owner who; /* pid 0: nobody yet */
 	struct bpf_spin_lock lock;
 	u32 pass; /* 1: the filter asks for this process, or for none in particular */
+#ifdef SOCKET_USER_MORE
+	SOCKET_USER_MORE more;
+#endif
 };
 
 struct {
@@ -35,21 +40,33 @@ ALWAYS_INLINE void socket_user_set(struct socket_user *u, const struct owner *wh
 	bpf_spin_unlock(&u->lock);
 }
 
-/* The process that runs now uses this socket. NULL: no memory, which has been counted. */
-ALWAYS_INLINE struct socket_user *socket_used(struct sock *sk)
+/* Its place, made where there is none. NULL: no memory, which has been counted. */
+ALWAYS_INLINE struct socket_user *socket_user_new(struct sock *sk)
 {
 	struct socket_user *u =
 		bpf_sk_storage_get(&socket_users, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!u)
+		count(COUNT_LOST_STATE, 1);
+	return u;
+}
+
+/* The process that runs now uses it. */
+ALWAYS_INLINE void socket_user_runs(struct socket_user *u)
+{
 	struct owner who;
 
-	if (!u) {
-		count(COUNT_LOST_STATE, 1);
-		return NULL;
-	}
-	if (owner_runs(&u->who))
-		return u;
 	owner_of_current(&who);
 	socket_user_set(u, &who, filter_current(who.pid, who.comm));
+}
+
+/* The process that runs now uses this socket. NULL: no memory, which has been counted. */
+ALWAYS_INLINE struct socket_user *socket_used(struct sock *sk)
+{
+	struct socket_user *u = socket_user_new(sk);
+
+	if (u && !owner_runs(&u->who))
+		socket_user_runs(u);
 	return u;
 }
 

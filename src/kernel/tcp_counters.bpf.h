@@ -20,14 +20,15 @@ ALWAYS_INLINE bool tcp_connected(const struct sock *sk)
  * wrote is open; before FIN_WAIT2 that holds only of a socket that closes (closed), as else the FIN
  * may not have been written yet. state: now, or before it closed.
  */
-ALWAYS_INLINE void tcp_payload(struct tcp_sock *t, u8 state, bool closed, u64 *sent, u64 *received)
+ALWAYS_INLINE void tcp_payload(struct tcp_sock *t, u8 state, bool closed, bool connected, u64 *sent,
+			       u64 *received)
 {
 	struct sock *sk = (struct sock *)t;
 	bool ending = closed && (state == BPF_TCP_FIN_WAIT1 || state == BPF_TCP_CLOSING ||
 				 state == BPF_TCP_LAST_ACK);
 	bool fin_acked = state == BPF_TCP_FIN_WAIT2 || (ending && t->snd_una == t->write_seq);
 	bool fin_came = sk->__sk_common.skc_flags & 1 << SOCK_DONE;
-	u64 not_payload = tcp_connected(sk) + fin_acked;
+	u64 not_payload = connected + fin_acked;
 
 	*sent = t->bytes_acked > not_payload ? t->bytes_acked - not_payload : 0;
 	*received = t->bytes_received > fin_came ? t->bytes_received - fin_came : 0;

@@ -65,20 +65,38 @@ int session_drain(struct session *s)
 {
 	int r;
 
-	if (!s->ring)
+	if (!s->transport)
 		return 0;
 	s->handled = 0;
-	r = ring_buffer__consume(s->ring);
-	if (s->handled)
-		return s->handled;
-	return r < 0 && r != -EINTR ? r : 0;
+	r = transport_drain(s->transport);
+	return s->handled ? s->handled : r;
+}
+
+/* For -v, which then says what a verifier went through, by how much a program may still grow. Known
+ * from 5.16 on. */
+static void log_programs(const struct bpf_object *obj)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, obj)
+	{
+		struct bpf_prog_info info = {0};
+		uint32_t size = sizeof(info);
+
+		if (bpf_program__fd(p) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size) &&
+		    info.verified_insns)
+			log_info("loaded %s: %u instructions verified", bpf_program__name(p),
+				 info.verified_insns);
+	}
 }
 
 int session_load(struct session *s, struct bpf_object_skeleton *skeleton, void *skel,
 		 void (*destroy)(void *skel))
 {
 	struct bpf_object *obj = *skeleton->obj;
-	int r, ring;
+	struct bpf_map *ring = bpf_object__find_map_by_name(obj, "ring");
+	int r;
 
 	s->skeleton = skeleton;
 	s->skel = skel;
@@ -90,27 +108,46 @@ int session_load(struct session *s, struct bpf_object_skeleton *skeleton, void *
 			"the kernel refused the BPF programs (%s): run 'tapline doctor', or "
 			"again with -v for the verifier's log",
 			strerror(-r));
+	if (s->common.verbose)
+		log_programs(obj);
 	s->counters_fd = bpf_object__find_map_fd_by_name(obj, "counters");
-	ring = bpf_object__find_map_fd_by_name(obj, "ring");
-	if (ring < 0)
+	if (!ring || !bpf_map__autocreate(ring))
 		return 0;
-	s->ring = ring_buffer__new(ring, on_record, s, NULL);
-	if (!s->ring)
-		return session_fail(s, -errno, "cannot map the ring buffer: %s", strerror(errno));
-	return 0;
+	r = transport_new(&s->transport, ring, on_record, s);
+	return r ? session_fail(s, r, "cannot map the buffer for records: %s", strerror(-r)) : 0;
+}
+
+const char *const hook_kinds[] = {"best", "tp_btf", "fentry", "fexit", "tracepoint", NULL};
+
+/* Is it of the kind that --hooks asks for? */
+static bool is_asked(const struct session *s, const struct rung *r)
+{
+	const char *kind = hook_kinds[s->common.hooks];
+	size_t n = strlen(kind);
+
+	return strncmp(r->hook, kind, n) == 0 && r->hook[n] == '/';
+}
+
+/* True: --hooks asks for a kind that this ladder has, and the rung is of another. */
+static bool is_unasked(const struct session *s, const struct rung *ladder, const struct rung *r)
+{
+	for (const struct rung *other = ladder; other->program; other++)
+		if (is_asked(s, other))
+			return !is_asked(s, r);
+	return false;
 }
 
 int session_choose(struct session *s, struct bpf_object *obj, const struct rung *ladder)
 {
 	int chosen = -ENOTSUP;
 
-	(void)s;
 	for (int i = 0; ladder[i].program; i++) {
 		struct bpf_program *p = bpf_object__find_program_by_name(obj, ladder[i].program);
 
 		if (!p)
 			continue;
-		if (chosen >= 0 || feature_hook(ladder[i].hook)) {
+		if (chosen >= 0 || is_unasked(s, ladder, &ladder[i]) ||
+		    feature_hook(ladder[i].hook)) {
 			bpf_program__set_autoload(p, false);
 			continue;
 		}
@@ -188,14 +225,14 @@ void session_detach(struct session *s)
 		bpf_link__destroy(s->links[i]);
 	for (unsigned i = 0; i < s->n_fds; i++)
 		close(s->fds[i]);
-	ring_buffer__free(s->ring);
+	transport_free(s->transport);
 	if (s->skel)
 		s->destroy(s->skel);
 	if (s->cgroup_fd >= 0)
 		close(s->cgroup_fd);
 	s->n_links = 0;
 	s->n_fds = 0;
-	s->ring = NULL;
+	s->transport = NULL;
 	s->skel = NULL;
 	s->cgroup_fd = -1;
 }

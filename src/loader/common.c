@@ -83,8 +83,12 @@ const struct opt common_opts[] = {
 	 .help = "only rows for which FIELD OP VALUE holds; OP is == != < <= > >= ~ !~; all given "
 		 "must "
 		 "hold"},
+	{0, "hooks", NULL, OPT_CHOICE, 0, offsetof(struct common, hooks), .choices = hook_kinds,
+	 .help = "hooks of this kind where there is a choice, to compare them; the best one is "
+		 "taken anyway"},
 	{'v', "verbose", NULL, OPT_FLAG, 0, offsetof(struct common, verbose),
-	 .help = "say what was attached where, and the verifier's log on failure"},
+	 .help = "say what was attached where and how much there was to verify, and the verifier's "
+		 "log on failure"},
 	{'h', "help", NULL, OPT_FLAG, 0, offsetof(struct common, help), .help = "this text"},
 	{0, "man", NULL, OPT_FLAG, OPT_HIDDEN, offsetof(struct common, man),
 	 .help = "the man page's source"},

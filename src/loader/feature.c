@@ -7,6 +7,8 @@
 #include <bpf/btf.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/perf_event.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/capability.h>
 #include <sys/socket.h>
@@ -18,7 +20,9 @@
 _Static_assert(NEED_ROOT == 1 << FEATURE_ROOT && NEED_BTF == 1 << FEATURE_BTF &&
 		       NEED_RINGBUF == 1 << FEATURE_RINGBUF &&
 		       NEED_CGROUP2 == 1 << FEATURE_CGROUP2 &&
-		       NEED_STORAGE == 1 << FEATURE_STORAGE && NEED_NET_RAW == 1 << FEATURE_NET_RAW,
+		       NEED_STORAGE == 1 << FEATURE_STORAGE &&
+		       NEED_NET_RAW == 1 << FEATURE_NET_RAW && NEED_PERF == 1 << FEATURE_PERF &&
+		       NEED_ATOMICS == 1 << FEATURE_ATOMICS,
 	       "a need is the bit of its feature");
 
 const struct feature_text feature_texts[FEATURES] = {
@@ -48,6 +52,14 @@ const struct feature_text feature_texts[FEATURES] = {
 	[FEATURE_NET_RAW] =
 		{"packet sockets", "packet sockets take CAP_NET_RAW and CONFIG_PACKET",
 		 "run it with sudo; `tapline requests` sees this host's sockets without them"},
+	[FEATURE_PERF] = {"perf buffers",
+			  "this kernel has no perf events that programs can write to (Linux 4.4 "
+			  "on, CONFIG_PERF_EVENTS)",
+			  "the ring buffer is taken instead where this kernel has one"},
+	[FEATURE_ATOMICS] = {"atomics",
+			     "this kernel's BPF has no atomic instructions that return a value "
+			     "(Linux 5.12 on)",
+			     "boot Linux 5.12 or newer"},
 	[FEATURE_TRACEFS] = {"tracefs",
 			     "tracefs is not mounted: plain tracepoints cannot be attached",
 			     "mount it: mount -t tracefs tracefs /sys/kernel/tracing"},
@@ -138,6 +150,17 @@ static int check_net_raw(void)
 	return fd < 0 ? -errno : 0;
 }
 
+static int check_perf(void)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .size = sizeof(attr),
+				       .config = PERF_COUNT_SW_BPF_OUTPUT};
+	_cleanup_close_ int fd = (int)syscall(SYS_perf_event_open, &attr, -1, sched_getcpu(), -1,
+					      PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : 0;
+}
+
 /* libbpf looks at the same two places. */
 static int check_tracefs(void)
 {
@@ -177,6 +200,7 @@ int feature_check(enum feature f)
 		[FEATURE_ROOT] = check_root,       [FEATURE_BTF] = check_btf,
 		[FEATURE_RINGBUF] = check_ringbuf, [FEATURE_CGROUP2] = check_cgroup2,
 		[FEATURE_STORAGE] = probe_storage, [FEATURE_NET_RAW] = check_net_raw,
+		[FEATURE_PERF] = check_perf,       [FEATURE_ATOMICS] = probe_atomics,
 		[FEATURE_TRACEFS] = check_tracefs, [FEATURE_KPROBE] = check_kprobe,
 		[FEATURE_JIT] = check_jit,
 	};

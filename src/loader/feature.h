@@ -14,6 +14,8 @@ enum feature {
 	FEATURE_CGROUP2,
 	FEATURE_STORAGE,
 	FEATURE_NET_RAW,
+	FEATURE_PERF,
+	FEATURE_ATOMICS,
 	FEATURE_TRACEFS,
 	FEATURE_KPROBE,
 	FEATURE_JIT,
@@ -48,6 +50,9 @@ int feature_tracing(const char *kind, const char *target);
 
 /* The same for a hook as ladders name it: also "kprobe/FUNCTION" and "tracepoint/GROUP/NAME". */
 int feature_hook(const char *hook);
+
+/* How many arguments a function of the kernel has, or -errno. */
+int feature_args(const char *function);
 
 /* Frees the kernel's BTF that the probes share (several MB); later probes load it again. */
 void feature_done(void);

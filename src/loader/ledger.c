@@ -46,10 +46,10 @@ void session_ledger(struct session *s)
 		    !s->quiet                      ? "shown"
 		    : capture_out_lost(s->capture) ? "not shown: not all their packets are written"
 						   : "not shown: their packets are written");
-	if (s->ring) {
+	if (s->transport) {
 		ledger_line(&b, "records", s->records, "taken from the kernel");
 		ledger_line(&b, "lost_ring", session_counter(s, COUNT_LOST_RING),
-			    "records lost: the ring was full");
+			    transport_loss(s->transport));
 	}
 	line_unless_zero(&b, "lost_state", session_counter(s, COUNT_LOST_STATE),
 			 "segments lost: no memory for state");

@@ -22,8 +22,10 @@ bool session_told(struct session *s)
 	struct signalfd_siginfo si;
 	uint64_t limit = s->common.duration * 1000000000ull;
 
-	if (read(s->signal_fd, &si, sizeof(si)) == sizeof(si) ||
-	    (limit && clock_mono_ns() - s->started_ns >= limit))
+	if (read(s->signal_fd, &si, sizeof(si)) == sizeof(si) &&
+	    !keyboard_signal(&s->keyboard, si.ssi_signo))
+		s->told = true;
+	if (limit && clock_mono_ns() - s->started_ns >= limit)
 		s->told = true;
 	/* A run from a file goes on until its tool has taken what it read. */
 	s->stop |= s->told && !s->offline;
@@ -51,6 +53,13 @@ int session_loop_open(struct session *s)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	if (s->tool->keys && output_for_people(s->output) && !s->quiet)
+		keyboard_open(&s->keyboard);
+	if (s->keyboard.wanted) {
+		sigaddset(&set, SIGQUIT); /* it would end the run with the terminal taken */
+		sigaddset(&set, SIGTSTP);
+		sigaddset(&set, SIGCONT);
+	}
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -58,8 +67,8 @@ int session_loop_open(struct session *s)
 	if (s->signal_fd < 0 || s->epoll_fd < 0)
 		return -errno;
 	r = watch(s, s->signal_fd);
-	if (!r && s->ring)
-		r = watch(s, ring_buffer__epoll_fd(s->ring));
+	if (!r && s->transport)
+		r = watch(s, transport_epoll_fd(s->transport));
 	if (!r && s->offline)
 		r = watch(s, s->source_fd);
 	if (r == -EPERM) /* a regular file, which always has what it has */
@@ -84,7 +93,9 @@ static int flush_output(struct session *s, bool wait)
 
 static int turn_live(struct session *s)
 {
+	uint16_t keys[KEYBOARD_KEYS];
 	uint64_t now;
+	unsigned n;
 	int r;
 
 	s->wall_offset = clock_wall_offset_ns();
@@ -95,7 +106,8 @@ static int turn_live(struct session *s)
 		s->next_tick_ns = now + s->tick_ms * 1000000ull;
 		r = s->tool->tick(s, now);
 	}
-	return r;
+	n = keyboard_read(&s->keyboard, now, keys);
+	return !r && n ? s->tool->keys(s, keys, n) : r;
 }
 
 static int turn_offline(struct session *s)
@@ -138,6 +150,7 @@ int session_loop(struct session *s)
 	s->next_tick_ns = s->started_ns + s->tick_ms * 1000000ull;
 	if (s->offline)
 		output_set_patient(s->output, is_told, s);
+	keyboard_hold(&s->keyboard);
 	while (!s->stop && !r) {
 		uint64_t before = s->records;
 
@@ -145,6 +158,7 @@ int session_loop(struct session *s)
 		r = turn(s);
 		wait = until_next(s, s->records - before);
 	}
+	keyboard_release(&s->keyboard);
 	if (!r && !s->reader_gone && s->tool->finish) {
 		r = s->tool->finish(s);
 		if (r == -ECANCELED)

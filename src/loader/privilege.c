@@ -157,6 +157,19 @@ static int allow_when(scmp_filter_ctx filter, int call, struct scmp_arg_cmp cmp)
  * this one's, which is waited for at the end. */
 static const int allowed_capture[] = {SCMP_SYS(ftruncate), SCMP_SYS(recvmsg), SCMP_SYS(wait4)};
 
+/* Of standard input alone. */
+static int allow_keyboard(scmp_filter_ctx filter)
+{
+	static const unsigned calls[] = {TCSETS, TIOCGPGRP};
+	int err = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(calls) && !err; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
+				       SCMP_A0(SCMP_CMP_EQ, STDIN_FILENO),
+				       SCMP_A1(SCMP_CMP_EQ, calls[i]));
+	return err;
+}
+
 static int allow_checked(scmp_filter_ctx filter)
 {
 	int err = 0;
@@ -193,6 +206,8 @@ static int UNUSED enter_filter(unsigned flags)
 	err = allow_calls(filter, allowed, ARRAY_SIZE(allowed));
 	if (!err && flags & PRIVILEGE_CAPTURE)
 		err = allow_calls(filter, allowed_capture, ARRAY_SIZE(allowed_capture));
+	if (!err && flags & PRIVILEGE_KEYBOARD)
+		err = allow_keyboard(filter);
 	if (!err)
 		err = allow_checked(filter);
 	return err ? err : seccomp_load(filter);

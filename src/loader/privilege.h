@@ -9,8 +9,10 @@
 enum {
 	PRIVILEGE_CAPS_ONLY =
 		1 << 0, /* no system-call filter: for a process that still opens files */
-	PRIVILEGE_CAPTURE = 1 << 1, /* a capture file is written: it may be cut, the next one's
-				       descriptor received, and a child waited for */
+	PRIVILEGE_CAPTURE = 1 << 1,  /* a capture file is written: it may be cut, the next one's
+					descriptor received, and a child waited for */
+	PRIVILEGE_KEYBOARD = 1 << 2, /* the terminal of standard input may be set, and asked who is
+					in its foreground */
 };
 
 /*

@@ -46,6 +46,23 @@ int probe_load(unsigned type, unsigned attach_type, unsigned btf_id)
 	return load(type, attach_type, btf_id, insns, ARRAY_SIZE(insns));
 }
 
+int probe_atomics(void)
+{
+	const struct bpf_insn store = {.code = BPF_STX | BPF_MEM | BPF_DW,
+				       .dst_reg = BPF_REG_10,
+				       .src_reg = BPF_REG_0,
+				       .off = -8};
+	const struct bpf_insn add = {.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+				     .dst_reg = BPF_REG_10,
+				     .src_reg = BPF_REG_0,
+				     .off = -8,
+				     .imm = BPF_ADD | BPF_FETCH};
+	const struct bpf_insn insns[] = {MOV_IMM(BPF_REG_0, 0), store, add, MOV_IMM(BPF_REG_0, 0),
+					 EXIT};
+
+	return load(BPF_PROG_TYPE_SOCKET_FILTER, 0, 0, insns, ARRAY_SIZE(insns));
+}
+
 /* btf__load_vmlinux_btf() reads the same file in pieces of 4 KB, which takes twice as long. */
 static struct btf *load_kernel_types(void)
 {
@@ -78,6 +95,17 @@ static int kernel_type(const char *prefix, const char *target, unsigned kind)
 	int id = btf__find_by_name_kind(kernel_types, name, kind);
 
 	return id > 0 ? id : -ENOENT;
+}
+
+int feature_args(const char *function)
+{
+	int id = kernel_type("", function, BTF_KIND_FUNC);
+	const struct btf_type *t;
+
+	if (id < 0)
+		return id;
+	t = btf__type_by_id(kernel_types, btf__type_by_id(kernel_types, (uint32_t)id)->type);
+	return btf_vlen(t);
 }
 
 void feature_done(void)

@@ -9,5 +9,8 @@
  * 0 or the kernel's -errno. */
 int probe_load(unsigned type, unsigned attach_type, unsigned btf_id);
 
+/* Loads a program with an atomic addition that returns what was there. 0 or -errno. */
+int probe_atomics(void);
+
 /* Loads a tp_btf program that asks for a socket's storage. 0 or -errno. */
 int probe_storage(void);

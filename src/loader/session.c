@@ -226,6 +226,20 @@ int session_set_schema(struct session *s, const struct schema *schema, uint64_t 
 	return 0;
 }
 
+int session_hide(struct session *s, uint64_t hidden)
+{
+	uint8_t fields[OPT_LIST_MAX > 64 ? OPT_LIST_MAX : 64];
+	unsigned n;
+	int r = choose_fields(s, s->schema, 0, hidden, fields, &n);
+
+	return r ? r : output_set_fields(s->output, fields, n);
+}
+
+bool session_hears_keys(const struct session *s)
+{
+	return s->keyboard.held;
+}
+
 static int parse_where(struct session *s)
 {
 	const struct opt_list *list = &s->common.where;
@@ -355,7 +369,7 @@ static int run(struct session *s)
 	/* A reader that comes late loses records. It runs little, but when it is due. */
 	if (!s->offline)
 		(void)setpriority(PRIO_PROCESS, 0, -10);
-	if (!s->ring && !s->tool->tick)
+	if (!s->transport && !s->tool->tick)
 		return output_flush(s->output, true) == -EPIPE ? 0 : s->error;
 	r = session_loop_open(s);
 	if (r)
@@ -364,7 +378,8 @@ static int run(struct session *s)
 		r = capture_out_begin(s->capture);
 	if (r)
 		return r;
-	r = privilege_drop(s->capture ? PRIVILEGE_CAPTURE : 0);
+	r = privilege_drop((s->capture ? PRIVILEGE_CAPTURE : 0) |
+			   (s->keyboard.wanted ? PRIVILEGE_KEYBOARD : 0));
 	if (r)
 		return session_fail(s, r, "cannot give up privileges (%s), so nothing is parsed",
 				    strerror(-r));

@@ -20,10 +20,12 @@ struct common {
 	struct filter filter; /* the session puts pid and --container into it too */
 	const char *container;
 	struct opt_list fields, where;
+	uint64_t hooks; /* index in hook_kinds */
 	bool verbose, help, man;
 };
 
 extern const struct opt common_opts[];
+extern const char *const hook_kinds[]; /* what --hooks may say, NULL-terminated */
 
 /* ---- for tools ---- */
 
@@ -56,8 +58,9 @@ struct rung {
 	const char *hook;    /* "tp_btf/sock_send_length", for doctor and -v */
 	const char *without; /* what is invisible when this rung is taken, or NULL */
 };
-/* Chooses the first rung that this kernel can load and attach, and disables the others' autoload.
- * Returns its index, or -ENOTSUP when there is none. */
+/* Chooses the first rung that this kernel can load and attach, of those of the kind that --hooks
+ * asks for where the ladder has any, and disables the others' autoload. Returns its index, or
+ * -ENOTSUP when there is none. */
 int session_choose(struct session *s, struct bpf_object *obj, const struct rung *ladder);
 
 /* Attaches every loaded program by its section: cgroup programs to the root of cgroup v2, the rest
@@ -80,6 +83,10 @@ size_t session_block_rows(const struct session *s);
  * -errno, said. */
 int session_set_schema(struct session *s, const struct schema *schema, uint64_t extra,
 		       uint64_t hidden);
+/* While rows are shown: the same for other hidden columns. 0 or -errno. */
+int session_hide(struct session *s, uint64_t hidden);
+/* Are keys heard now? Then a line may say which. */
+bool session_hears_keys(const struct session *s);
 /* The columns that the output or a --where asks for, as a mask; only those of --where. */
 uint64_t session_columns(const struct session *s);
 uint64_t session_where_columns(const struct session *s);

@@ -5,7 +5,9 @@
 
 #include <net/if.h>
 
+#include "loader/keyboard.h"
 #include "loader/session.h"
+#include "loader/transport.h"
 #include "output/where.h"
 
 #define SESSION_LINKS 32
@@ -36,7 +38,7 @@ struct session {
 	struct bpf_object_skeleton *skeleton;
 	void *skel;
 	void (*destroy)(void *skel);
-	struct ring_buffer *ring;
+	struct transport *transport; /* NULL: no records */
 	int counters_fd, cgroup_fd;
 	struct bpf_link *links[SESSION_LINKS];
 	unsigned n_links;
@@ -50,6 +52,7 @@ struct session {
 
 	/* loop */
 	int epoll_fd, signal_fd;
+	struct keyboard keyboard;
 	unsigned tick_ms;
 	uint64_t started_ns, next_tick_ns;
 	int64_t wall_offset;

@@ -24,6 +24,10 @@ enum need {
 	NEED_CGROUP2 = 1 << 3, /* cgroup v2; mounted privately where it is not mounted */
 	NEED_STORAGE = 1 << 4, /* socket storage reachable from tracing programs, 5.11 */
 	NEED_NET_RAW = 1 << 5, /* AF_PACKET sockets */
+	NEED_PERF = 1 << 6,    /* perf event arrays, instead of a ring buffer */
+	/* Atomic instructions that return what was there, 5.12; and what came with them: functions
+	 * that are verified once may take pointers. */
+	NEED_ATOMICS = 1 << 7,
 };
 
 /* One kind of record: its least size, and what to do with it. */
@@ -53,6 +57,9 @@ struct tool {
 	/* Called each tick_ms (session_set_tick changes it) after the ring was drained. */
 	int (*tick)(struct session *s, uint64_t now_ns);
 	unsigned tick_ms;
+	/* What was typed since the last call (loader/key.h), n of it, where the rows are a table on
+	 * the terminal that this process has. Returns as tick does. NULL: it takes no keys. */
+	int (*keys)(struct session *s, const uint16_t *keys, unsigned n);
 	/* Once, at the end, after the last drain: what is still to be shown. */
 	int (*finish)(struct session *s);
 	/* Lines of its own in the ledger. */

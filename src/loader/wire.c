@@ -74,18 +74,32 @@ int wire_find(struct session *s, const char *name, struct wire_interface *out)
 	return 0;
 }
 
+/* By way of a small one where the kernel has no room for it. 0 or -errno, said. */
+static int attach(struct session *s, const struct bpf_object *obj, int fd, int program)
+{
+	if (!setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)))
+		return 0;
+	if (errno == ENOMEM) {
+		program = wire_filter_none(s, obj, program);
+		if (program < 0)
+			return program;
+		if (!setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)))
+			return 0;
+	}
+	return session_fail(s, -errno, "cannot attach the socket filter: %s", strerror(errno));
+}
+
 /* The filter is in place before the socket is bound, so that no packet is queued. */
-static int bind_to(struct session *s, const struct wire_interface *i, int fd, int program,
-		   bool incoming)
+static int bind_to(struct session *s, const struct wire_interface *i, const struct bpf_object *obj,
+		   int fd, int program, bool incoming)
 {
 	struct sockaddr_ll address = {.sll_family = AF_PACKET,
 				      .sll_protocol = htons(ETH_P_ALL),
 				      .sll_ifindex = (int)i->index};
-	int one = 1;
+	int one = 1, r = attach(s, obj, fd, program);
 
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)))
-		return session_fail(s, -errno, "cannot attach the socket filter: %s",
-				    strerror(errno));
+	if (r)
+		return r;
 	if (incoming && setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)))
 		return session_fail(s, -errno, "cannot leave out what is sent: %s",
 				    strerror(errno));
@@ -122,7 +136,7 @@ static int watch_one(struct session *s, const struct wire_interface *i, const st
 		w->index = i->index;
 		memcpy(w->name, i->name, sizeof(w->name));
 	}
-	return bind_to(s, i, fd, program, incoming);
+	return bind_to(s, i, obj, fd, program, incoming);
 }
 
 /* Every interface there is to watch, each once: how many, or -errno, said. */

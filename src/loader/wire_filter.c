@@ -189,6 +189,18 @@ int wire_filter_load_all(struct session *s, const struct bpf_object *obj,
 	return r ? r : bpf_program__fd(bpf_object__find_program_by_name(obj, "wire_dispatch"));
 }
 
+int wire_filter_none(struct session *s, const struct bpf_object *obj, int program)
+{
+	int table = bpf_object__find_map_fd_by_name(obj, "wire_filters");
+	const uint32_t links[] = {WIRE_ETHERNET, WIRE_BARE_IP};
+
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		if (bpf_map_update_elem(table, &links[i], &program, BPF_ANY))
+			return session_fail(s, -errno, "filter: cannot fill its table: %s",
+					    strerror(errno));
+	return bpf_program__fd(bpf_object__find_program_by_name(obj, "wire_dispatch"));
+}
+
 bool wire_filter_names_port(const char *expression, uint16_t port)
 {
 	struct filter_link link = {.type = LINK_ETHERNET, .snaplen = FRAME_MAX};

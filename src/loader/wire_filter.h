@@ -29,5 +29,10 @@ int wire_filter_load(struct session *s, const struct wire_interface *i,
 int wire_filter_load_all(struct session *s, const struct bpf_object *obj,
 			 const struct wire_filter *filter, int program);
 
+/* A small program that hands every packet to program. Before 6.8 the kernel takes no program of
+ * more than some 20 KiB for a socket (net.core.optmem_max). The descriptor is obj's; or -errno,
+ * said. */
+int wire_filter_none(struct session *s, const struct bpf_object *obj, int program);
+
 /* Does the expression, as for Ethernet, name this port? False where it does not compile. */
 bool wire_filter_names_port(const char *expression, uint16_t port);

@@ -45,6 +45,7 @@ struct output {
 	int own_fd; /* the same when it is ours to close, else -1 */
 	int error;  /* of the reader, for good */
 	bool header_due;
+	bool titled; /* this block has a title */
 	uint64_t dropped;
 	char *queue; /* [start, end) is to be written */
 	size_t start, end;
@@ -348,14 +349,74 @@ unsigned output_fields(const struct output *o, const uint8_t **fields)
 	return o->n;
 }
 
+/* Everything is worked out anew for the columns, and for the terminal as it is now. */
+static int prepare_again(struct output *o)
+{
+	void *state = NULL;
+	int r = o->kind->prepare ? o->kind->prepare(o, &state) : 0;
+
+	if (r)
+		return r;
+	free(o->state);
+	o->state = state;
+	output_repeat_header(o);
+	return 0;
+}
+
+int output_set_fields(struct output *o, const uint8_t *fields, unsigned n)
+{
+	uint8_t before[FIELDS_MAX];
+	unsigned n_before = o->n;
+	int r;
+
+	if (n == 0 || n > FIELDS_MAX)
+		return -EINVAL;
+	memcpy(before, o->fields, sizeof(before));
+	memcpy(o->fields, fields, n);
+	o->n = n;
+	r = prepare_again(o);
+	if (r) {
+		memcpy(o->fields, before, sizeof(before));
+		o->n = n_before;
+	}
+	return r;
+}
+
+static void fit_terminal(struct output *o)
+{
+	struct winsize size;
+
+	if (ioctl(o->fd, TIOCGWINSZ, &size) || size.ws_row <= 2 || !size.ws_col)
+		return;
+	o->style.lines = size.ws_row;
+	if (size.ws_col == o->style.width)
+		return;
+	o->style.width = size.ws_col;
+	(void)prepare_again(o); /* without memory it stays as wide as it was */
+}
+
+void output_title(struct output *o, struct text t)
+{
+	if (!o->kind->people || !o->style.terminal)
+		return;
+	if (o->style.width)
+		t.len = (uint32_t)text_fit(t, o->style.width);
+	(void)output_text(o, t);
+	(void)output_text(o, TEXT("\n"));
+	o->titled = true;
+}
+
 void output_new_block(struct output *o)
 {
 	if (!o->kind->people)
 		return;
-	if (o->style.terminal)
+	o->titled = false;
+	if (o->style.terminal) {
+		fit_terminal(o);
 		(void)output_text(o, TEXT("\033[H\033[2J"));
-	else if (!o->header_due)
+	} else if (!o->header_due) {
 		(void)output_text(o, TEXT("\n"));
+	}
 	output_repeat_header(o);
 }
 
@@ -366,5 +427,9 @@ bool output_for_people(const struct output *o)
 
 unsigned output_lines(const struct output *o)
 {
-	return o->kind->people && o->style.lines ? o->style.lines - 2 : 0;
+	unsigned others = 2 + o->titled; /* the header, and where the cursor ends */
+
+	if (!o->kind->people || !o->style.lines)
+		return 0;
+	return o->style.lines > others ? o->style.lines - others : 1;
 }

@@ -51,11 +51,17 @@ int output_row(struct output *o, const struct row *row);
 int output_text(struct output *o, struct text t);
 /* The header comes again before the next row (a new block), in a format that people read. */
 void output_repeat_header(struct output *o);
-/* A block that replaces the one before: a terminal is cleared, a pipe gets a blank line between. */
+/* A block that replaces the one before: a terminal is cleared, and fitted if its size is another by
+ * now; a pipe gets a blank line between. */
 void output_new_block(struct output *o);
+/* A line above the block's header, on a terminal, cut to its width. The text must be safe for one.
+ */
+void output_title(struct output *o, struct text t);
+/* Other columns, for the rows that come; the header comes again. 0 or -errno. */
+int output_set_fields(struct output *o, const uint8_t *fields, unsigned n);
 /* Is the format one that people read (not JSON or CSV)? */
 bool output_for_people(const struct output *o);
-/* Rows that fit below a header on the terminal; 0: no limit. */
+/* Rows that fit below a header, and a title if there is one, on the terminal; 0: no limit. */
 unsigned output_lines(const struct output *o);
 
 /*

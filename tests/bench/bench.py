@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What tapline costs: bench.py [--quick] [--only wire|tcp]. Measures, prints the numbers beside their targets,
+"""What tapline costs: bench.py [--quick] [--only wire|tcp|top]. Measures, prints the numbers beside their targets,
 and writes docs/performance.json and docs/PERFORMANCE.md. Ends with 1 when calls were lost or too little was
 kept.
 
 --quick: a few seconds of each, to see that the benchmark works; judges losses only, and writes nothing.
---only: only what is measured on the wire tap, or beside TCP tools; the other numbers stay as they are.
+--only: only what is measured on the wire tap, beside TCP tools, or of tapline top; the other numbers stay as
+they are.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import lib
 import measures
 import report
 import tcp_measures
+import top_measures
 import wire_measures
 
 
@@ -47,7 +49,7 @@ def measure(plan, only):
     busy = load.machine()["load_before"]
     if busy > 0.5:
         print(f"bench: this machine is busy (load {busy:.1f}): the numbers will show it")
-    apart = {"wire": wire_measures, "tcp": tcp_measures}
+    apart = {"wire": wire_measures, "tcp": tcp_measures, "top": top_measures}
     if only:
         return {only: apart[only].measure(plan)}
     return {
@@ -81,7 +83,7 @@ def check_here(plan):
 def main():
     parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a few seconds of each; writes nothing")
-    parser.add_argument("--only", choices=["wire", "tcp"], help="only this part; the page's others stay")
+    parser.add_argument("--only", choices=["wire", "tcp", "top"], help="only this part; the page's others stay")
     args = parser.parse_args()
     quick = args.quick
     plan = QUICK if quick else Plan()

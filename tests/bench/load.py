@@ -252,7 +252,7 @@ def sniffers(port):
 # ---- readings ----
 
 ATTACH_TYPES = {"0": "ingress", "1": "egress"}  # BPF_CGROUP_INET_INGRESS, _EGRESS of linux/bpf.h
-TRACEPOINTS = {"sock_send_length": "send", "tcp_rcv_space_adjust": "read"}
+TRACEPOINTS = {"sock_send_length": "send", "tcp_rcv_space_adjust": "read", "sock_recv_length": "receive"}
 
 
 def fdinfos(pid):
@@ -264,7 +264,7 @@ def fdinfos(pid):
 
 def program_times(pid):
     """What the kernel's statistics say of the programs that this process holds attached:
-    hook -> (runs, ns). Hooks are ingress, egress, send and read."""
+    hook -> (runs, ns). Hooks are ingress, egress, send, read and receive."""
     hooks, times = {}, {}
     for info in fdinfos(pid):
         if "run_cnt" in info:

@@ -11,6 +11,7 @@ sys.dont_write_bytecode = True
 import prose_tcp
 import prose_wire
 import report_tcp
+import report_top
 import report_wire
 from prose import HEAD, METHOD, PINNED, WOULD_TAKE
 from report_parts import Result, machine_words, ratios, spread, table, wrapped
@@ -23,7 +24,7 @@ NAMES = {"nothing": "nothing", "floor": "four empty programs", "by_path": "`tapl
 
 
 # Measured by themselves with --only, and judged and written by modules of their own.
-PARTS = {"wire": report_wire, "tcp": report_tcp}
+PARTS = {"wire": report_wire, "tcp": report_tcp, "top": report_top}
 
 
 def hook_times(raw):

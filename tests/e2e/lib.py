@@ -33,6 +33,9 @@ server server_port server_pid server_comm server_container protocol method host 
 request_bytes response_bytes connect_us ttfb_us total_us server_queue_us server_us retransmits srtt_us
 side quality""".split()
 
+# In an emulated guest everything takes so much longer: a factor for limits of time.
+SLOW = int(os.environ.get("TAPLINE_SLOW", "1"))
+
 HTTP = "http"  # the name of HTTP/1.x in the column `protocol`
 
 

@@ -16,7 +16,7 @@ import termios
 import time
 
 import lib
-from lib import Nginx, Tapline, at_least, at_most, curl, equal, one, run
+from lib import TAPLINE, Nginx, Tapline, at_least, at_most, curl, equal, one, run
 
 
 def ask(nginx, *paths):
@@ -455,3 +455,24 @@ def test_verbose_says_what_was_attached():
         t.stop()
         for word in ("cgroup_skb", "inet_sock_set_state"):
             assert word in t.ledger_text, f"no {word} in what -v said"
+
+
+def test_verbose_says_how_much_was_verified():
+    done = run(TAPLINE, "requests", "-v", "-d", 1)
+    counts = re.findall(r"loaded (\w+): (\d+) instructions verified", done.stderr)
+    assert {"tap_ingress", "tap_egress"} <= {name for name, _ in counts}, done.stderr
+    assert all(int(n) > 0 for _, n in counts), counts
+
+
+def test_hooks_of_one_kind():
+    """Of a kind that this kernel has, and of one that it may refuse: then that is said, and no other is taken."""
+    done = run(TAPLINE, "conns", "-v", "-d", 1, "--hooks", "tp_btf")
+    assert "to tp_btf/sock_send_length" in done.stderr or "to fexit/tcp_sendmsg" in done.stderr, done.stderr
+    done = run(TAPLINE, "conns", "-v", "-d", 1, "--hooks", "fexit", check=False)
+    assert "sock_send_length" not in done.stderr, done.stderr
+    if done.returncode:
+        assert "no hook" in done.stderr, done.stderr
+    else:
+        assert "to fexit/tcp_sendmsg" in done.stderr, done.stderr
+    done = run(TAPLINE, "conns", "--hooks", "magic", check=False)
+    equal(done.returncode, 2, "--hooks magic")

@@ -97,7 +97,7 @@ static void test_needs(void **state)
 		assert_non_null(feature_texts[f].instead);
 		assert_int_equal(feature_check(f), feature_check(f));
 	}
-	for (enum feature f = 0; f <= FEATURE_NET_RAW; f++)
+	for (enum feature f = 0; f <= FEATURE_PERF; f++)
 		assert_ptr_equal(feature_missing(1u << f),
 				 feature_check(f) ? &feature_texts[f] : NULL);
 }
@@ -111,6 +111,7 @@ static void test_nothing_stays(void **state)
 	(void)feature_tracing("iter", "udp");
 	(void)feature_check(FEATURE_STORAGE);
 	(void)feature_check(FEATURE_RINGBUF);
+	(void)feature_check(FEATURE_PERF);
 	(void)feature_lockdown();
 	feature_done();
 	assert_int_equal(open_fds(), before);

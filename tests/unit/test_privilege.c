@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -277,6 +278,31 @@ static void test_capture(void **state)
 	assert_int_equal(dropped(check_capture, 1, PRIVILEGE_CAPTURE), 0);
 }
 
+/* Standard input's terminal may be set by a run that takes keys, and no other's. */
+static int check_keyboard(int allowed)
+{
+	char nothing[256] = "";
+	pid_t group;
+
+	(void)close(STDIN_FILENO);
+	if (ioctl(STDIN_FILENO, TCSETS, nothing) != -1 || errno != (allowed ? EBADF : EPERM))
+		return 1;
+	if (ioctl(STDIN_FILENO, TIOCGPGRP, &group) != -1 || errno != (allowed ? EBADF : EPERM))
+		return 2;
+	if (!refused(ioctl(STDOUT_FILENO, TCSETS, nothing)))
+		return 3;
+	return refused(ioctl(STDIN_FILENO, TIOCSTI, nothing)) ? 0 : 4;
+}
+
+static void test_keyboard(void **state)
+{
+	(void)state;
+	if (!FILTERED)
+		skip();
+	assert_int_equal(dropped(check_keyboard, 0, 0), 0);
+	assert_int_equal(dropped(check_keyboard, 1, PRIVILEGE_KEYBOARD), 0);
+}
+
 /* ---- a process that does one thing ---- */
 
 static unsigned long long caps_of(const char *set)
@@ -371,10 +397,15 @@ static void test_kept_capability(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_capabilities), cmocka_unit_test(test_forbidden),
-		cmocka_unit_test(test_maps),         cmocka_unit_test(test_running),
-		cmocka_unit_test(test_caps_only),    cmocka_unit_test(test_capture),
-		cmocka_unit_test(test_confined),     cmocka_unit_test(test_kept_capability),
+		cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_forbidden),
+		cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_running),
+		cmocka_unit_test(test_caps_only),
+		cmocka_unit_test(test_capture),
+		cmocka_unit_test(test_keyboard),
+		cmocka_unit_test(test_confined),
+		cmocka_unit_test(test_kept_capability),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

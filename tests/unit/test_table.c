@@ -51,6 +51,66 @@ static void test_unknown_is_a_dash_and_empty_is_blank(void **state)
 			    "-             -          /a\n");
 }
 
+/* Blocks: a title is for a terminal, and columns change between rows. */
+static const char *blocks(struct output_style style)
+{
+	static char out[4096];
+	static const uint8_t one[] = {F_COMM, F_STATUS}, other[] = {F_PATH, F_COMM};
+	_cleanup_close_ int fd = memfd_create("blocks", MFD_CLOEXEC);
+	struct sample s = sample_row();
+	struct output *o;
+	ssize_t n;
+
+	assert_int_equal(output_new(&o, kind_named("table"), &sample_schema, one, 2, fd, style), 0);
+	output_new_block(o);
+	output_title(o, TEXT("a title that is long to read"));
+	assert_int_equal(output_row(o, &s.row), 0);
+	output_new_block(o);
+	assert_int_equal(output_set_fields(o, other, 0), -EINVAL);
+	assert_int_equal(output_set_fields(o, other, 2), 0);
+	assert_int_equal(output_row(o, &s.row), 0);
+	assert_int_equal(output_flush(o, false), 0);
+	output_free(o);
+	n = pread(fd, out, sizeof(out) - 1, 0);
+	assert_true(n > 0);
+	out[n] = 0;
+	return out;
+}
+
+static void test_blocks(void **state)
+{
+	(void)state;
+	assert_string_equal(blocks(terminal_of(21)), "\033[H\033[2Ja title that is long \n"
+						     "comm     status\n"
+						     "nginx       200\n"
+						     "\033[H\033[2J"
+						     "path         comm\n"
+						     "/a           nginx\n");
+	assert_string_equal(blocks(pipe_style), "comm     status\nnginx       200\n\n"
+						"path         comm\n/a           nginx\n");
+}
+
+/* A title takes a line of those that rows have. */
+static void test_lines_below_a_title(void **state)
+{
+	static const uint8_t fields[] = {F_COMM};
+	struct output_style style = terminal_of(40);
+	_cleanup_close_ int fd = memfd_create("lines", MFD_CLOEXEC);
+	struct output *o;
+
+	(void)state;
+	style.lines = 24;
+	assert_int_equal(output_new(&o, kind_named("table"), &sample_schema, fields, 1, fd, style),
+			 0);
+	output_new_block(o);
+	assert_int_equal(output_lines(o), 22);
+	output_title(o, TEXT("title"));
+	assert_int_equal(output_lines(o), 21);
+	output_new_block(o);
+	assert_int_equal(output_lines(o), 22);
+	output_free(o);
+}
+
 static void test_units(void **state)
 {
 	(void)state;
@@ -201,6 +261,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pipe_aligns_and_does_not_cut),
 		cmocka_unit_test(test_unknown_is_a_dash_and_empty_is_blank),
+		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_lines_below_a_title),
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_time_is_local),
 		cmocka_unit_test(test_growing_column_takes_what_is_left),

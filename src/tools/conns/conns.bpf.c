@@ -22,19 +22,19 @@ struct {
 /* ---- connections that are made ---- */
 
 /* A failure without an error: connect() failed at once, for want of a port, or was given up. */
-ALWAYS_INLINE void tell_connect(struct sock *sk, struct conn_times *t, bool failed)
+ALWAYS_INLINE void tell_connect(void *ctx, struct sock *sk, struct conn_times *t, bool failed)
 {
-	struct conn_event *e = event_of(sk, CONN_CONNECT);
+	struct conn_event e;
 
-	if (e) {
-		e->took_ns = e->now_ns - t->connect_ns;
-		e->role = CONN_REQUESTER;
-		e->state = BPF_TCP_SYN_SENT;
+	if (event_of(sk, CONN_CONNECT, &e)) {
+		e.took_ns = e.now_ns - t->connect_ns;
+		e.role = CONN_REQUESTER;
+		e.state = BPF_TCP_SYN_SENT;
 		if (failed)
-			e->error = BPF_CORE_READ(sk, sk_err);
-		if (failed && !e->error)
-			e->error = e->local_port ? ECANCELED : EADDRNOTAVAIL;
-		ring_submit(&e->r);
+			e.error = BPF_CORE_READ(sk, sk_err);
+		if (failed && !e.error)
+			e.error = e.local_port ? ECANCELED : EADDRNOTAVAIL;
+		record_send(ctx, &e.r, sizeof(e));
 	}
 	t->connect_ns = 0;
 }
@@ -52,7 +52,7 @@ ALWAYS_INLINE void state_connecting(struct sock *sk)
 	t->established_ns = 0;
 }
 
-ALWAYS_INLINE void state_established(struct sock *sk)
+ALWAYS_INLINE void state_established(void *ctx, struct sock *sk)
 {
 	struct conn_times *t = bpf_sk_storage_get(&times, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
@@ -62,22 +62,21 @@ ALWAYS_INLINE void state_established(struct sock *sk)
 	}
 	t->established_ns = bpf_ktime_get_ns();
 	if (t->connect_ns)
-		tell_connect(sk, t, false);
+		tell_connect(ctx, sk, t, false);
 	else if (role_of(sk) == CONN_RESPONDER && kinds & ~(1u << CONN_CONNECT | 1u << CONN_LISTEN))
 		accept_waits(sk, t->established_ns);
 }
 
-ALWAYS_INLINE void state_listen(struct sock *sk)
+ALWAYS_INLINE void state_listen(void *ctx, struct sock *sk)
 {
-	struct conn_event *e;
+	struct conn_event e;
 
 	socket_used(sk);
-	e = event_of(sk, CONN_LISTEN);
-	if (!e)
+	if (!event_of(sk, CONN_LISTEN, &e))
 		return;
-	e->number = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	e->role = CONN_RESPONDER;
-	ring_submit(&e->r);
+	e.number = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	e.role = CONN_RESPONDER;
+	record_send(ctx, &e.r, sizeof(e));
 }
 
 /* ---- connections that end ---- */
@@ -102,26 +101,25 @@ ALWAYS_INLINE void tell_end(struct conn_event *e, int old)
 	e->closed_by = local ? SIDE_LOCAL : remote ? SIDE_REMOTE : e->reset_by;
 }
 
-ALWAYS_INLINE void state_closed(struct sock *sk, int old)
+ALWAYS_INLINE void state_closed(void *ctx, struct sock *sk, int old)
 {
 	struct conn_times *t = bpf_sk_storage_get(&times, sk, 0, 0);
-	struct conn_counted *c;
+	struct conn_counted c;
 
 	if (old == BPF_TCP_SYN_SENT || old == BPF_TCP_SYN_RECV) {
 		if (t && t->connect_ns)
-			tell_connect(sk, t, true);
+			tell_connect(ctx, sk, t, true);
 		return;
 	}
 	if (old == BPF_TCP_LISTEN || old == BPF_TCP_CLOSE)
 		return;
-	c = counted_of(sk, CONN_CLOSE, old);
-	if (!c)
+	if (!counted_of(sk, CONN_CLOSE, old, &c))
 		return;
 	if (t && t->established_ns)
-		c->e.took_ns = c->e.now_ns - t->established_ns;
-	c->e.error = BPF_CORE_READ(sk, sk_err);
-	tell_end(&c->e, old);
-	ring_submit(&c->e.r);
+		c.e.took_ns = c.e.now_ns - t->established_ns;
+	c.e.error = BPF_CORE_READ(sk, sk_err);
+	tell_end(&c.e, old);
+	record_send(ctx, &c.e.r, sizeof(c));
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -132,29 +130,26 @@ int BPF_PROG(conns_state, struct sock *sk, int old, int new)
 	if (new == BPF_TCP_SYN_SENT)
 		state_connecting(sk);
 	else if (new == BPF_TCP_ESTABLISHED)
-		state_established(sk);
+		state_established(ctx, sk);
 	else if (new == BPF_TCP_LISTEN)
-		state_listen(sk);
+		state_listen(ctx, sk);
 	else if (new == BPF_TCP_CLOSE)
-		state_closed(sk, old);
+		state_closed(ctx, sk, old);
 	return 0;
 }
 
-ALWAYS_INLINE void accept_done(const struct sock *sk, const struct ends *ends,
+ALWAYS_INLINE void accept_done(void *ctx, const struct sock *sk, const struct ends *ends,
 			       const struct owner *who, bool pass, u64 waited_ns)
 {
-	struct conn_event *e;
+	struct conn_event e;
 
 	if (!asked(CONN_ACCEPT) || !pass || !ends_pass(ends))
 		return;
-	e = ring_reserve(sizeof(*e));
-	if (!e)
-		return;
-	event_fill(e, CONN_ACCEPT, ends, who);
-	e->took_ns = waited_ns;
-	e->role = CONN_RESPONDER;
-	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	ring_submit(&e->r);
+	event_fill(&e, CONN_ACCEPT, ends, who);
+	e.took_ns = waited_ns;
+	e.role = CONN_RESPONDER;
+	e.state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	record_send(ctx, &e.r, sizeof(e));
 }
 
 /* ---- what was sent again, and what was lost ---- */
@@ -162,12 +157,12 @@ ALWAYS_INLINE void accept_done(const struct sock *sk, const struct ends *ends,
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(conns_retransmit, struct sock *sk, struct sk_buff *skb)
 {
-	struct conn_event *e = event_of(sk, CONN_RETRANSMIT);
+	struct conn_event e;
 
-	if (!e)
+	if (!event_of(sk, CONN_RETRANSMIT, &e))
 		return 0;
-	e->number = BPF_CORE_READ((struct tcp_skb_cb *)skb->cb, tcp_gso_segs) ?: 1;
-	ring_submit(&e->r);
+	e.number = BPF_CORE_READ((struct tcp_skb_cb *)skb->cb, tcp_gso_segs) ?: 1;
+	record_send(ctx, &e.r, sizeof(e));
 	return 0;
 }
 
@@ -175,21 +170,18 @@ int BPF_PROG(conns_retransmit, struct sock *sk, struct sk_buff *skb)
 SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(conns_synack, struct sock *sk, struct request_sock *req)
 {
-	struct conn_event *e;
+	struct conn_event e;
 	struct owner who;
 	struct ends ends;
 
 	ends_of_sock((struct sock *)req, &ends);
 	if (!ends_pass(&ends) || !owner_passes(sk, &who))
 		return 0;
-	e = ring_reserve(sizeof(*e));
-	if (!e)
-		return 0;
-	event_fill(e, CONN_RETRANSMIT, &ends, &who);
-	e->role = CONN_RESPONDER;
-	e->state = BPF_TCP_SYN_RECV;
-	e->number = 1;
-	ring_submit(&e->r);
+	event_fill(&e, CONN_RETRANSMIT, &ends, &who);
+	e.role = CONN_RESPONDER;
+	e.state = BPF_TCP_SYN_RECV;
+	e.number = 1;
+	record_send(ctx, &e.r, sizeof(e));
 	return 0;
 }
 
@@ -216,12 +208,12 @@ ALWAYS_INLINE void ends_of_packet(struct sk_buff *skb, struct ends *e)
 const volatile u32 reason_purge, reason_none;
 
 /* Small sockets (of a handshake, or in TIME_WAIT) are TCP's, and no longer or not yet anybody's. */
-ALWAYS_INLINE int dropped(struct sk_buff *skb, struct sock *sk, u32 reason)
+ALWAYS_INLINE int dropped(void *ctx, struct sk_buff *skb, struct sock *sk, u32 reason)
 {
 	u8 state = sk->__sk_common.skc_state;
 	bool small = state == BPF_TCP_NEW_SYN_RECV || state == BPF_TCP_TIME_WAIT;
 	struct owner who = {};
-	struct conn_event *e;
+	struct conn_event e;
 	struct ends ends;
 
 	if (!small && !socket_is_tcp(sk))
@@ -234,13 +226,10 @@ ALWAYS_INLINE int dropped(struct sk_buff *skb, struct sock *sk, u32 reason)
 		ends_of_packet(skb, &ends);
 	if (!ends_pass(&ends) || (small ? filters_owner() : !owner_passes(sk, &who)))
 		return 0;
-	e = ring_reserve(sizeof(*e));
-	if (!e)
-		return 0;
-	event_fill(e, CONN_DROP, &ends, &who);
-	e->state = state;
-	e->number = reason;
-	ring_submit(&e->r);
+	event_fill(&e, CONN_DROP, &ends, &who);
+	e.state = state;
+	e.number = reason;
+	record_send(ctx, &e.r, sizeof(e));
 	return 0;
 }
 
@@ -252,8 +241,8 @@ int BPF_PROG(conns_drop, struct sk_buff *skb, void *location, u32 reason, struct
 	struct sock *sk = skb->sk;
 
 	if (to)
-		return dropped(skb, to, reason);
-	return sk ? dropped(skb, sk, reason) : 0;
+		return dropped(ctx, skb, to, reason);
+	return sk ? dropped(ctx, skb, sk, reason) : 0;
 }
 
 SEC("tp_btf/kfree_skb")
@@ -261,7 +250,7 @@ int BPF_PROG(conns_drop_before, struct sk_buff *skb, void *location, u32 reason)
 {
 	struct sock *sk = skb->sk;
 
-	return sk ? dropped(skb, sk, reason) : 0;
+	return sk ? dropped(ctx, skb, sk, reason) : 0;
 }
 
 /* ---- --open: sockets get a place in socket_users, of which each is then shown once ---- */
@@ -282,15 +271,14 @@ SEC("iter/bpf_sk_storage_map")
 int conns_show(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock *sk = ctx->sk;
-	struct conn_counted *c;
+	struct conn_counted c;
 	char shown = 0;
 
 	if (!sk || !ctx->value || sk->__sk_common.skc_state == BPF_TCP_CLOSE)
 		return 0;
-	c = counted_of(sk, CONN_OPEN, sk->__sk_common.skc_state);
-	if (!c)
+	if (!counted_of(sk, CONN_OPEN, sk->__sk_common.skc_state, &c))
 		return 0;
-	ring_submit(&c->e.r);
+	record_send(ctx, &c.e.r, sizeof(c));
 	/* So that a read returns, and the ring is drained in between. */
 	bpf_seq_write(ctx->meta->seq, &shown, sizeof(shown));
 	return 0;

@@ -6,6 +6,7 @@
 #include "loader/iterator.h"
 #include "loader/ladder.h"
 #include "loader/socket_user.h"
+#include "loader/transport.h"
 #include "tools/conns/state.h"
 
 #define KIND(k) (1u << CONN_##k)
@@ -98,6 +99,7 @@ static int load(struct conns *c, uint32_t kinds)
 		return session_fail(s, -errno, "cannot open the BPF object: %s", strerror(errno));
 	k->rodata->filter = *session_filter(s);
 	k->rodata->kinds = kinds;
+	k->rodata->by_perf = transport_prepare(k->maps.ring, c->conf->transport);
 	r = choose(c, k, kinds);
 	if (r) {
 		conns_bpf__destroy(k);
@@ -204,11 +206,25 @@ static void conns_close(struct session *s)
 	free(c);
 }
 
+static unsigned conns_needs(const void *conf)
+{
+	const struct conns_conf *c = conf;
+
+	return NEED_ROOT | NEED_BTF | NEED_STORAGE | transport_need(c->transport);
+}
+
+static const struct conns_conf conf_default = {.transport = TRANSPORT_AUTO};
+static const char *const transports[] = {"ring", "perf", NULL}; /* enum transport_kind */
+
 static const struct opt opts[] = {
 	{0, "event", "A,B", OPT_LIST, OPT_COMMA, offsetof(struct conns_conf, events),
 	 .help = "only these events: connect, accept, close, retransmit, drop, listen"},
 	{0, "open", NULL, OPT_FLAG, 0, offsetof(struct conns_conf, open),
 	 .help = "list the sockets that are open now, with their counters, and end"},
+	{0, "transport", NULL, OPT_CHOICE, 0, offsetof(struct conns_conf, transport),
+	 .choices = transports,
+	 .help = "how records come from the kernel: by a ring buffer or by a perf event array; "
+		 "without this, perf where the kernel has no ring buffer"},
 	{0},
 };
 
@@ -243,7 +259,11 @@ const struct tool tool_conns = {
 				 "the kernel; only the hooks that the chosen events need are "
 				 "attached.\n\n"
 				 "With --open the sockets that are open now are listed instead, "
-				 "in every network namespace, with their owners and counters.",
+				 "in every network namespace, with their owners and counters.\n\n"
+				 "Records come from the kernel by a ring buffer of 1 MiB, or with "
+				 "--transport perf by a perf event array, with 256 KiB for each "
+				 "CPU. Rows are in order of time, and what found no room is "
+				 "counted and told at the end, by both.",
 			.opts = opts,
 			.schema = &conns_schema,
 			.examples =
@@ -269,6 +289,7 @@ const struct tool tool_conns = {
 				    "most; connect, accept and listen alone need neither hook. "
 				    "Accept is told when the system call returns, and the kernel "
 				    "then takes a slower way into every system call of the host. "
+				    "By a perf event array a record costs 0.1 to 0.7 us more. "
 				    "--open lists 20,000 connections of this host, both ends, in "
 				    "0.5 to 0.8 s, with 22 MB of memory.",
 			.limits = "A connect that fails before a SYN is sent, as there is no "
@@ -291,10 +312,15 @@ const struct tool tool_conns = {
 				  "namespaces than its own, sockets that no process holds: those "
 				  "that wait for accept, and those closed here but not there. "
 				  "Processes outside the PID namespace of the run are not found "
-				  "for sockets older than it. MPTCP's sockets are not TCP's.",
+				  "for sockets older than it. MPTCP's sockets are not TCP's.\n\n"
+				  "By a perf event array, a CPU that is turned on during the run "
+				  "has no buffer: its records count as lost. Rows of two CPUs may "
+				  "change places if they are written while the buffers are looked "
+				  "at, or within microseconds.",
 		},
-	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE,
+	.needs_for = conns_needs,
 	.conf_size = sizeof(struct conns_conf),
+	.conf_default = &conf_default,
 	.open = conns_open,
 	.records = records,
 	.n_records = ARRAY_SIZE(records),

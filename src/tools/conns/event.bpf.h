@@ -6,6 +6,7 @@
 #include "kernel/accept.bpf.h"
 #include "kernel/socket_user.bpf.h"
 #include "kernel/tcp_counters.bpf.h"
+#include "kernel/transport.bpf.h"
 
 #include "tools/conns/conns.h"
 
@@ -50,7 +51,6 @@ ALWAYS_INLINE void event_fill(struct conn_event *e, u32 kind, const struct ends 
 {
 	__builtin_memset(e, 0, sizeof(*e));
 	e->r.kind = RECORD_EVENT;
-	e->r.size = sizeof(*e);
 	e->kind = kind;
 	e->now_ns = bpf_ktime_get_ns();
 	__builtin_memcpy(e->local, ends->local, 16);
@@ -60,39 +60,29 @@ ALWAYS_INLINE void event_fill(struct conn_event *e, u32 kind, const struct ends 
 	e->owner = *who;
 }
 
-/* A record of size bytes, a constant, that begins with the event; kind and size of the record are
- * the caller's. NULL: nobody wants it, or there is no room. */
-ALWAYS_INLINE void *record_of(struct sock *sk, u32 kind, u64 size)
+/* The record of an event without counters. False: nobody wants it. */
+ALWAYS_INLINE bool event_of(struct sock *sk, u32 kind, struct conn_event *e)
 {
-	struct conn_event *e;
 	struct owner who;
 	struct ends ends;
 
 	if (!asked(kind))
-		return NULL;
+		return false;
 	ends_of_sock(sk, &ends);
 	if (!ends_pass(&ends) || !owner_passes(sk, &who))
-		return NULL;
-	e = ring_reserve(size);
-	if (!e)
-		return NULL;
+		return false;
 	event_fill(e, kind, &ends, &who);
 	e->role = role_of(sk);
 	e->state = sk->__sk_common.skc_state;
-	return e;
-}
-
-/* The record of an event without counters, or NULL. */
-ALWAYS_INLINE struct conn_event *event_of(struct sock *sk, u32 kind)
-{
-	return record_of(sk, kind, sizeof(struct conn_event));
+	return true;
 }
 
 ALWAYS_INLINE void count_all(struct conn_counted *c, struct tcp_sock *t, u8 state)
 {
 	u32 least = BPF_CORE_READ(t, rtt_min.s[0].v);
 
-	tcp_payload(t, state, c->e.kind == CONN_CLOSE, &c->sent, &c->received);
+	tcp_payload(t, state, c->e.kind == CONN_CLOSE, tcp_connected((struct sock *)t), &c->sent,
+		    &c->received);
 	c->segments_out = t->segs_out;
 	c->segments_in = t->segs_in;
 	c->retransmits = t->total_retrans;
@@ -101,20 +91,15 @@ ALWAYS_INLINE void count_all(struct conn_counted *c, struct tcp_sock *t, u8 stat
 	c->pad = 0;
 }
 
-/* A record with counters, or NULL. state: now, or before it closed. */
-ALWAYS_INLINE struct conn_counted *counted_of(struct sock *sk, u32 kind, u8 state)
+/* A record with counters. state: now, or before it closed. False: nobody wants it. */
+ALWAYS_INLINE bool counted_of(struct sock *sk, u32 kind, u8 state, struct conn_counted *c)
 {
 	struct tcp_sock *t = bpf_skc_to_tcp_sock(sk);
-	struct conn_counted *c;
 
-	if (!t)
-		return NULL;
-	c = record_of(sk, kind, sizeof(*c));
-	if (!c)
-		return NULL;
+	if (!t || !event_of(sk, kind, &c->e))
+		return false;
 	c->e.r.kind = RECORD_COUNTED;
-	c->e.r.size = sizeof(*c);
 	c->e.state = state;
 	count_all(c, t, state);
-	return c;
+	return true;
 }

@@ -9,6 +9,7 @@
 struct conns_conf {
 	struct opt_list events;
 	bool open;
+	uint64_t transport; /* enum transport_kind */
 };
 
 #define DROP_REASONS 512

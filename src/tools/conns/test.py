@@ -115,18 +115,22 @@ def test_ipv6_is_in_the_same_table():
 
 
 def test_lost_records_are_counted_exactly():
-    with Netns("a") as a, Nginx(ns=a) as nginx:
-        with conns("--event", "connect,accept,close", "--port", nginx.port, to_file=True) as t:
-            os.kill(t.pid, signal.SIGSTOP)
-            try:
-                ab(nginx.url(), 4000, keepalive=False, ns=a)
-                accepted_all(nginx.port, a)
-                nginx.stop()
-            finally:
-                os.kill(t.pid, signal.SIGCONT)
-            rows = t.stop()
-        at_least(t.ledger("lost_ring"), 1, "lost records")
-        equal(len(rows) + t.ledger("lost_ring"), 4 * counter("TcpActiveOpens", a), "rows and lost records")
+    for transport in ("ring", "perf"):
+        with Netns("a") as a, Nginx(ns=a) as nginx:
+            with conns("--event", "connect,accept,close", "--port", nginx.port, "--transport", transport,
+                       to_file=True) as t:
+                os.kill(t.pid, signal.SIGSTOP)
+                try:
+                    ab(nginx.url(), 4001, keepalive=False, ns=a)
+                    accepted_all(nginx.port, a)
+                    nginx.stop()
+                finally:
+                    os.kill(t.pid, signal.SIGCONT)
+                rows = t.stop()
+            at_least(len(rows), 1000, f"rows by {transport}")
+            at_least(t.ledger("lost_ring"), 1, f"lost records of {transport}")
+            equal(len(rows) + t.ledger("lost_ring"), 4 * counter("TcpActiveOpens", a),
+                  f"rows and lost records of {transport}")
 
 
 # ---- connect ----

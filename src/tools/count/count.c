@@ -7,7 +7,7 @@
 #include "loader/wire_owner.h"
 #include "tools/count/state.h"
 
-#define NEEDS (NEED_ROOT | NEED_BTF | NEED_NET_RAW)
+#define NEEDS (NEED_ROOT | NEED_BTF | NEED_ATOMICS | NEED_NET_RAW)
 
 /* What follows the interval is a filter. 0 or -EINVAL, said. */
 static int parse_operands(struct count *c)

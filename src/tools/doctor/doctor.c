@@ -287,11 +287,13 @@ static int doctor_open(struct session *s, void *conf)
 	check_privileges(s);
 	check_feature(s, FEATURE_BTF, DOCTOR_MISSING, "/sys/kernel/btf/vmlinux");
 	check_feature(s, FEATURE_RINGBUF, DOCTOR_MISSING, "it can be made");
+	check_feature(s, FEATURE_PERF, DOCTOR_OFF, "tapline conns can do with them instead");
 	check_cgroup2(s);
 	check_feature(s, FEATURE_STORAGE, DOCTOR_MISSING, "tracing programs reach it");
 	check_feature(s, FEATURE_NET_RAW, DOCTOR_OFF,
 		      "interfaces can be watched (tapline packets)");
 	check_lockdown(s);
+	check_feature(s, FEATURE_ATOMICS, DOCTOR_MISSING, "instructions that return a value");
 	check_feature(s, FEATURE_JIT, DOCTOR_LIMITED, "programs are compiled");
 	check_feature(s, FEATURE_TRACEFS, DOCTOR_OFF, "plain tracepoints can be attached");
 	check_feature(s, FEATURE_KPROBE, DOCTOR_OFF, "they can be attached");

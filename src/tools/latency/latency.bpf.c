@@ -355,7 +355,7 @@ int BPF_PROG(latency_state, struct sock *sk, int old, int new)
 	return 0;
 }
 
-ALWAYS_INLINE void accept_done(const struct sock *sk, const struct ends *ends,
+ALWAYS_INLINE void accept_done(void *ctx, const struct sock *sk, const struct ends *ends,
 			       const struct owner *who, bool pass, u64 waited_ns)
 {
 	struct latency_case c = {.kind = LATENCY_ACCEPT,
@@ -363,6 +363,7 @@ ALWAYS_INLINE void accept_done(const struct sock *sk, const struct ends *ends,
 				 .now_ns = bpf_ktime_get_ns(),
 				 .owner = *who};
 
+	(void)ctx;
 	(void)sk;
 	if (waited_ns && pass)
 		take_case(&c, ends);

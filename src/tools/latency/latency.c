@@ -349,7 +349,7 @@ const struct tool tool_latency = {
 				  "names of 16,384 groups; what finds none is counted. MPTCP's "
 				  "sockets are not TCP's.",
 		},
-	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE | NEED_CGROUP2,
+	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE | NEED_ATOMICS | NEED_CGROUP2,
 	.conf_size = sizeof(struct latency_conf),
 	.open = latency_open,
 	.records = records,

@@ -4,7 +4,7 @@
 #include "base/hex.h"
 #include "tools/packets/state.h"
 
-#define NEEDS (NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_NET_RAW)
+#define NEEDS (NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_ATOMICS | NEED_NET_RAW)
 
 static const struct record_handler records[] = {
 	{sizeof(struct packets_record), packets_live_record}};

@@ -136,7 +136,7 @@ static void wire_close(struct requests *r)
 }
 
 const struct tap tap_wire = {
-	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE | NEED_NET_RAW,
+	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE | NEED_ATOMICS | NEED_NET_RAW,
 	.open = wire_open,
 	.sweep = sweep_kernel,
 	.mark = mark_kernel,

@@ -77,6 +77,9 @@ static const struct column columns[COLUMNS] = {
 				      "start of tapline"},
 	AT_SUM(COUNT_RECEIVED) = {"received", "RECEIVED", COL_UINT, UNIT_BYTES, SUM(COUNT_RECEIVED),
 				  8, 0, .help = "bytes of payload that arrived, each once"},
+	AT_SUM(COUNT_CALLS) = {"calls", "CALLS", COL_UINT, UNIT_NONE, SUM(COUNT_CALLS), 9, 0,
+			       .help = "requests that were answered, told by who sends: a turn of "
+				       "the requester's bytes with a turn of the responder's"},
 	AT_SUM(COUNT_SEGMENTS_OUT) = {"segments_out", "SEGS OUT", COL_UINT, UNIT_NONE,
 				      SUM(COUNT_SEGMENTS_OUT), 9, 0,
 				      .help = "TCP segments sent, also those without payload"},
@@ -87,14 +90,17 @@ static const struct column columns[COLUMNS] = {
 				     SUM(COUNT_RETRANSMITS), 7, COLUMN_SHOWN,
 				     .help = "segments that were sent again"},
 	AT_SUM(COUNT_SENDS) = {"sends", "SENDS", COL_UINT, UNIT_NONE, SUM(COUNT_SENDS), 9, 0,
-			       .help = "calls that send, as many as tcp_sendmsg gets"},
+			       .help = "system calls that send, as many as tcp_sendmsg gets"},
 	AT_SUM(COUNT_RECEIVES) = {"receives", "RECEIVES", COL_UINT, UNIT_NONE, SUM(COUNT_RECEIVES),
-				  9, 0, .help = "calls that receive, also those that got nothing"},
+				  9, 0,
+				  .help = "system calls that receive, also those that got nothing"},
 	AT_RATE(COUNT_SENT) = {"send_rate", "SEND/S", COL_REAL, UNIT_BYTES, EACH(COUNT_SENT), 8,
 			       COLUMN_SHOWN, .help = "sent, in bytes a second"},
 	AT_RATE(COUNT_RECEIVED) = {"receive_rate", "RECV/S", COL_REAL, UNIT_BYTES,
 				   EACH(COUNT_RECEIVED), 8, COLUMN_SHOWN,
 				   .help = "received, in bytes a second"},
+	AT_RATE(COUNT_CALLS) = {"calls_rate", "CALLS/S", COL_REAL, UNIT_RATE, EACH(COUNT_CALLS), 9,
+				COLUMN_SHOWN, .help = "calls a second"},
 	AT_RATE(COUNT_SEGMENTS_OUT) = {"segments_out_rate", "SEG OUT/S", COL_REAL, UNIT_RATE,
 				       EACH(COUNT_SEGMENTS_OUT), 9, COLUMN_SHOWN | COLUMN_SPARE,
 				       .help = "segments_out a second"},
@@ -154,7 +160,34 @@ int rows_prepare(struct top *t)
 	int r = parse_sort(t);
 
 	top_seed = hash_seed();
-	return r ? r : session_set_schema(t->session, &top_schema, 0, ~columns_by[t->conf->by]);
+	return r ? r : session_set_schema(t->session, &top_schema, 0, ~columns_by[t->by]);
+}
+
+int rows_regroup(struct top *t)
+{
+	if (!(columns_by[t->by] & BIT(t->sort)))
+		t->sort = RATE;
+	return session_hide(t->session, ~columns_by[t->by]);
+}
+
+/* The rate, which is what rows are sorted by unless it is said otherwise, is among them even where
+ * the table does not show it. */
+void rows_sort_by_next(struct top *t, int step)
+{
+	const uint8_t *fields;
+	unsigned n = output_fields(session_output(t->session), &fields), count = 0, at = 0;
+	uint8_t order[COLUMNS];
+	uint64_t had = BIT(TIME) | BIT(RATE);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!(had & BIT(fields[i])))
+			order[count++] = fields[i];
+		had |= BIT(fields[i]);
+	}
+	order[count++] = RATE;
+	while (at < count - 1 && order[at] != t->sort)
+		at++;
+	t->sort = order[(at + count + (unsigned)step) % count];
 }
 
 /* ---- a row ---- */
@@ -177,20 +210,26 @@ static void names_of_tally(struct top *t, const struct tally *l, struct top_row 
 		row->row.known |= BIT(PID) | BIT(COMM);
 	if (row->container.len)
 		row->row.known |= BIT(CONTAINER);
-	row->row.known &= columns_by[t->conf->by];
+	row->row.known &= columns_by[t->by];
 }
 
-static void row_of_tally(struct top *t, const struct tally *l, struct top_row *row)
+static double rate_of(const struct top *t, const struct tally_news *news, unsigned counter)
 {
 	double elapsed_s = (double)t->elapsed_ns / 1e9;
 
+	return news ? news->rate[counter] + (double)news->part.n[counter] / elapsed_s : 0;
+}
+
+static void row_of_tally(struct top *t, const struct tally *l, const struct tally_news *news,
+			 struct top_row *row)
+{
 	memset(row, 0, sizeof(*row));
 	names_of_tally(t, l, row);
 	row->time = session_wall(t->session, t->looked_ns);
 	row->connections = l->connections;
 	row->sum = l->sum;
 	for (unsigned i = 0; i < TOP_COUNTERS; i++)
-		row->rates[i] = l->rate[i] + (double)l->part.n[i] / elapsed_s;
+		row->rates[i] = rate_of(t, news, i);
 	row->rate = row->rates[COUNT_SENT] + row->rates[COUNT_RECEIVED];
 	if (l->measured)
 		row->srtt_us = l->srtt_us / l->measured;
@@ -221,7 +260,8 @@ static int compare_known(struct cell a, struct cell b)
 	}
 }
 
-/* Numbers from the largest, names from the first; what is not known is last. */
+/* Numbers from the largest, names from the first, or the other way round; what is not known is
+ * last. */
 static int compare(const void *x, const void *y, void *arg)
 {
 	const struct top *t = arg;
@@ -230,6 +270,8 @@ static int compare(const void *x, const void *y, void *arg)
 	struct cell cb = schema_cell(&top_schema, t->sort, &b->row);
 	int r = ca.known && cb.known ? compare_known(ca, cb) : (int)cb.known - (int)ca.known;
 
+	if (t->reversed && ca.known && cb.known)
+		r = -r;
 	if (r || a->rate == b->rate)
 		return r;
 	return a->rate < b->rate ? 1 : -1;
@@ -251,6 +293,25 @@ static int make_room(struct top *t, size_t n)
 	return 0;
 }
 
+/* Does it surely come behind the last of the best? Of thousands most do, and what it takes to tell
+ * is less than a row. */
+static bool is_behind(const struct top *t, const struct tally_news *news,
+		      const struct top_row *last)
+{
+	double rate, least;
+
+	if (t->sort < RATES || t->sort > RATE)
+		return false;
+	if (t->sort == RATE) {
+		rate = rate_of(t, news, COUNT_SENT) + rate_of(t, news, COUNT_RECEIVED);
+		least = last->rate;
+	} else {
+		rate = rate_of(t, news, t->sort - RATES);
+		least = last->rates[t->sort - RATES];
+	}
+	return t->reversed ? rate > least : rate < least;
+}
+
 /* The first rows in order, at most so many of them where most is not 0. Twice as many are kept
  * before they are sorted, and from then on only what comes before the last of the best. */
 static size_t choose_rows(struct top *t, size_t most)
@@ -261,9 +322,11 @@ static size_t choose_rows(struct top *t, size_t most)
 
 	HASH_ITER(hh, t->tallies, l, next)
 	{
-		if (!t->conf->all && !l->changed)
+		const struct tally_news *news = tally_shows(t, l);
+
+		if ((!t->conf->all && !news) || (last && is_behind(t, news, last)))
 			continue;
-		row_of_tally(t, l, &t->rows[n]);
+		row_of_tally(t, l, news, &t->rows[n]);
 		if ((last && compare(&t->rows[n], last, t) >= 0) ||
 		    !session_where(t->session, &t->rows[n].row))
 			continue;
@@ -280,12 +343,15 @@ static size_t choose_rows(struct top *t, size_t most)
 
 int rows_show(struct top *t)
 {
-	size_t most = session_block_rows(t->session), n = HASH_COUNT(t->tallies);
-	int r = make_room(t, most ? MIN(n, 2 * most) : n);
+	size_t most, n = HASH_COUNT(t->tallies);
+	int r;
 
+	output_new_block(session_output(t->session));
+	keys_title(t);
+	most = session_block_rows(t->session);
+	r = make_room(t, most ? MIN(n, 2 * most) : n);
 	if (r)
 		return r;
-	output_new_block(session_output(t->session));
 	n = choose_rows(t, most);
 	for (size_t i = 0; !r && i < n; i++)
 		r = session_group(t->session, &t->rows[i].row);

@@ -4,11 +4,14 @@
 #include "base/clock.h"
 #include "tools/top/state.h"
 
+#define AHEAD 4 /* looks, of which a link is fetched */
+
 static struct top_counts counts_of(const struct top_look *l)
 {
 	return (struct top_counts){{
 		[COUNT_SENT] = l->sent,
 		[COUNT_RECEIVED] = l->received,
+		[COUNT_CALLS] = l->calls,
 		[COUNT_SEGMENTS_OUT] = l->segments_out,
 		[COUNT_SEGMENTS_IN] = l->segments_in,
 		[COUNT_RETRANSMITS] = l->retransmits,
@@ -53,47 +56,90 @@ static struct sock_entry *entry_of(struct top *t, const struct top_look *l)
 		return NULL;
 	e->cookie = l->cookie;
 	if (!l->fresh) /* what it did before tapline is not counted */
-		e->counts = counts_of(l);
+		e->counts = e->base = counts_of(l);
 	HASH_ADD(hh, t->sockets, cookie, sizeof(e->cookie), e);
 	return e;
 }
 
-static void add(struct top *t, struct tally *tally, const struct top_counts *news,
-		const struct top_look *l)
+static void add_srtt(struct top *t, struct tally *tally, uint32_t srtt_us)
 {
-	uint64_t ns = l->before_ns ? l->now_ns - l->before_ns : 0;
-
-	for (unsigned i = 0; i < TOP_COUNTERS; i++) {
-		if (!news->n[i])
-			continue;
-		tally->changed = true;
-		tally->sum.n[i] += news->n[i];
-		if (ns)
-			tally->rate[i] += (double)news->n[i] * 1e9 / (double)ns;
-		else
-			tally->part.n[i] += news->n[i];
-	}
-	if (!l->srtt_us)
+	if (!srtt_us)
 		return;
 	if (tally->measured_round != t->round)
 		tally->srtt_us = tally->measured = 0;
 	tally->measured_round = t->round;
-	tally->srtt_us += l->srtt_us;
+	tally->srtt_us += srtt_us;
 	tally->measured++;
 }
 
-static void belong(struct sock_entry *e, struct tally *tally)
+static void add_sums(struct tally *tally, const struct top_counts *more)
+{
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		tally->sum.n[i] += more->n[i];
+}
+
+static void add_rates(struct top *t, struct tally *tally, const struct top_counts *news,
+		      const struct top_look *l)
+{
+	double per_s = l->before_ns ? 1e9 / (double)(l->now_ns - l->before_ns) : 0;
+	struct tally_news *to = NULL;
+
+	for (unsigned i = 0; i < TOP_COUNTERS; i++) {
+		if (!news->n[i])
+			continue;
+		if (!to)
+			to = tally_counts(t, tally);
+		if (l->before_ns)
+			to->rate[i] += (double)news->n[i] * per_s;
+		else
+			to->part.n[i] += news->n[i];
+	}
+}
+
+/* Its rates are kept for a change of what a row is. */
+static void keep(struct top *t, struct sock_entry *e, const struct top_counts *news,
+		 const struct top_look *l)
+{
+	uint64_t ns = l->before_ns ? l->now_ns - l->before_ns : t->elapsed_ns;
+
+	e->block = t->block;
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		e->rate[i] = ns ? (double)news->n[i] * 1e9 / (double)ns : 0;
+}
+
+/* What was kept goes to the block that is shown. */
+static void add_kept(struct top *t, const struct sock_entry *e, struct tally *tally)
+{
+	struct tally_news *to;
+
+	if (e->block != t->block - 1)
+		return;
+	to = tally_showing(t, tally);
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		to->rate[i] += e->rate[i];
+}
+
+static struct top_counts since_start(const struct sock_entry *e)
+{
+	struct top_counts all;
+
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		all.n[i] = e->counts.n[i] - e->base.n[i];
+	return all;
+}
+
+static void belong(struct top *t, struct sock_entry *e, struct tally *tally)
 {
 	if (e->tally)
-		e->tally->connections--;
+		tally_disconnects(t, e->tally);
 	if (tally)
-		tally->connections++;
+		tally_connects(t, tally);
 	e->tally = tally;
 }
 
 static void forget(struct top *t, struct sock_entry *e)
 {
-	belong(e, NULL);
+	belong(t, e, NULL);
 	HASH_DEL(t->sockets, e);
 	free(e);
 }
@@ -103,11 +149,50 @@ static void forget(struct top *t, struct sock_entry *e)
  */
 static bool waits_for_owner(const struct top *t, struct sock_entry *e, const struct top_look *l)
 {
-	bool matters = t->conf->by == BY_PROCESS || t->conf->by == BY_CONTAINER;
+	bool matters = t->by == BY_PROCESS || t->by == BY_CONTAINER;
 	bool waits = matters && !l->owner.pid && !l->closed && l->fresh && !e->waited;
 
 	e->waited |= waits;
 	return waits;
+}
+
+/* What is not counted. */
+static void skip(struct sock_entry *e, const struct top_counts *now)
+{
+	for (unsigned i = 0; i < TOP_COUNTERS; i++)
+		e->base.n[i] += now->n[i] - e->counts.n[i];
+	e->counts = *now;
+}
+
+/* To a tally that did not have it yet it brings all that it did. */
+static void count_news(struct top *t, struct sock_entry *e, struct top_counts news,
+		       const struct top_look *l)
+{
+	bool is_new = !e->tally;
+	struct top_counts all;
+
+	if (!l->known &&
+	    (!e->tally || e->pid != l->owner.pid || e->start_ns != l->owner.start_ns)) {
+		belong(t, e, tally_of(t, l));
+		e->pid = l->owner.pid;
+		e->start_ns = l->owner.start_ns;
+	}
+	if (!e->tally) {
+		t->no_room++;
+		t->asks = true;
+		return;
+	}
+	if (is_new)
+		all = since_start(e);
+	add_sums(e->tally, is_new ? &all : &news);
+	add_srtt(t, e->tally, l->srtt_us);
+	if (is_new && t->regroups) {
+		add_kept(t, e, e->tally);
+		return;
+	}
+	add_rates(t, e->tally, &news, l);
+	if (session_hears_keys(t->session))
+		keep(t, e, &news, l);
 }
 
 static int take(struct top *t, const struct top_look *l)
@@ -119,18 +204,13 @@ static int take(struct top *t, const struct top_look *l)
 		return -ENOMEM;
 	e->round = t->round;
 	if (l->others) {
-		e->counts = now;
+		skip(e, &now);
 		return 0;
 	}
 	if (waits_for_owner(t, e, l))
 		return 0;
 	news = news_of(e, &now);
-	if (!e->tally || e->pid != l->owner.pid || e->start_ns != l->owner.start_ns)
-		belong(e, tally_of(t, l));
-	e->pid = l->owner.pid;
-	e->start_ns = l->owner.start_ns;
-	if (e->tally)
-		add(t, e->tally, &news, l);
+	count_news(t, e, news, l);
 	if (l->closed)
 		forget(t, e);
 	return 0;
@@ -141,13 +221,54 @@ int sockets_told(struct top *t, const struct top_look *l)
 	return take(t, l);
 }
 
+/* ---- a round ---- */
+
+static const struct UT_hash_bucket *bucket_of(const struct top *t, const struct top_look *l)
+{
+	const struct UT_hash_table *table = t->sockets->hh.tbl;
+	unsigned hash, at;
+
+	HASH_VALUE(&l->cookie, sizeof(l->cookie), hash);
+	HASH_TO_BKT(hash, table->num_buckets, at);
+	return &table->buckets[at];
+}
+
+/* Mostly that of the look; NULL: none. */
+static const struct sock_entry *first_of(const struct top *t, const struct top_look *l)
+{
+	struct UT_hash_handle *hh = bucket_of(t, l)->hh_head;
+
+	return hh ? ELMT_FROM_HH(t->sockets->hh.tbl, hh) : NULL;
+}
+
+/* What the looks behind this one need is fetched meanwhile, link by link: with many sockets nothing
+ * of it is in a cache, and to wait for each would take longer than all else. */
+static void fetch_ahead(const struct top *t, const struct top_look *l, uint32_t left)
+{
+	const struct sock_entry *e;
+
+	if (!t->sockets || left <= 3 * AHEAD)
+		return;
+	__builtin_prefetch(bucket_of(t, l + 3 * AHEAD));
+	e = first_of(t, l + 2 * AHEAD);
+	for (unsigned line = 0; e && line < sizeof(*e); line += 64)
+		__builtin_prefetch((const char *)e + line);
+	e = first_of(t, l + AHEAD);
+	if (e && e->tally)
+		tally_fetch(t, e->tally);
+}
+
 static int take_looks(void *top)
 {
 	struct top *t = top;
+	uint32_t n = MIN(t->kernel->bss->n_looks, (uint32_t)TOP_LOOKS);
+	const struct top_look *l = t->kernel->bss->looks;
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i < MIN(t->kernel->bss->n_looks, (uint32_t)TOP_LOOKS); i++)
-		r = take(t, &t->kernel->bss->looks[i]);
+	for (; !r && n; n--, l++) {
+		fetch_ahead(t, l, n);
+		r = take(t, l);
+	}
 	t->kernel->bss->n_looks = 0;
 	return r;
 }
@@ -180,7 +301,8 @@ static void plan_round(struct top *t)
 	if (lost != t->lost)
 		t->full = 2;
 	t->lost = lost;
-	t->kernel->bss->look_at_all = t->full != 0;
+	t->kernel->bss->look_at_all = t->full != 0 || t->regroups || t->asks;
+	t->asks = false;
 	t->kernel->bss->unowned = 0;
 	t->round++;
 }
@@ -202,6 +324,20 @@ int sockets_round(struct top *t)
 	if (--t->full == 0)
 		forget_gone(t);
 	return 0;
+}
+
+int sockets_regroup(struct top *t)
+{
+	struct sock_entry *e, *next;
+	int r;
+
+	HASH_ITER(hh, t->sockets, e, next)
+	e->tally = NULL;
+	tally_free(t);
+	t->regroups = true;
+	r = sockets_round(t);
+	t->regroups = false;
+	return r;
 }
 
 int sockets_open(struct top *t)

@@ -21,7 +21,7 @@ static void key_of(struct top *t, const struct top_look *l, struct tally_key *ke
 	struct text name;
 
 	memset(key, 0, sizeof(*key));
-	switch ((enum top_by)t->conf->by) {
+	switch (t->by) {
 	case BY_CONNECTION:
 		key->number[0] = l->cookie;
 		break;
@@ -53,16 +53,15 @@ struct tally *tally_of(struct top *t, const struct top_look *l)
 
 	key_of(t, l, &key);
 	HASH_FIND(hh, t->tallies, &key, sizeof(key), tally);
-	if (tally && (t->conf->by != BY_CONNECTION || tally->last.owner.pid == l->owner.pid))
+	if (tally && (t->by != BY_CONNECTION || tally->last.owner.pid == l->owner.pid))
 		return tally;
 	if (!tally) {
 		if (HASH_COUNT(t->tallies) < TALLIES_MAX)
 			tally = calloc(1, sizeof(*tally));
-		if (!tally) {
-			t->no_room++;
+		if (!tally)
 			return NULL;
-		}
 		tally->key = key;
+		t->over++;
 		HASH_ADD(hh, t->tallies, key, sizeof(tally->key), tally);
 	}
 	tally->last = *l;
@@ -73,24 +72,60 @@ struct tally *tally_of(struct top *t, const struct top_look *l)
 	return tally;
 }
 
-/* What was new is old now. */
-void tally_end_block(struct top *t)
+void tally_connects(struct top *t, struct tally *l)
 {
-	bool full = HASH_COUNT(t->tallies) > TALLIES_KEPT || t->conf->by == BY_CONNECTION;
+	if (!l->connections++)
+		t->over--;
+}
+
+void tally_disconnects(struct top *t, struct tally *l)
+{
+	if (!--l->connections)
+		t->over++;
+}
+
+static struct tally_news *news_of_block(struct tally *l, uint64_t block)
+{
+	struct tally_news *n = &l->news[block & 1];
+
+	if (n->block != block) {
+		memset(n, 0, sizeof(*n));
+		n->block = block;
+	}
+	return n;
+}
+
+struct tally_news *tally_counts(const struct top *t, struct tally *l)
+{
+	return news_of_block(l, t->block);
+}
+
+struct tally_news *tally_showing(const struct top *t, struct tally *l)
+{
+	return news_of_block(l, t->block - 1);
+}
+
+const struct tally_news *tally_shows(const struct top *t, const struct tally *l)
+{
+	const struct tally_news *n = &l->news[(t->block - 1) & 1];
+
+	return n->block == t->block - 1 ? n : NULL;
+}
+
+void tally_forget(struct top *t)
+{
+	bool full = HASH_COUNT(t->tallies) > TALLIES_KEPT || t->by == BY_CONNECTION;
 	struct tally *l, *next;
 
+	if (!full || !t->over)
+		return;
 	HASH_ITER(hh, t->tallies, l, next)
 	{
-		if (full && !l->connections) {
-			HASH_DEL(t->tallies, l);
-			free(l);
+		if (l->connections || l->news[t->block & 1].block == t->block)
 			continue;
-		}
-		if (!l->changed)
-			continue;
-		memset(&l->part, 0, sizeof(l->part));
-		memset(l->rate, 0, sizeof(l->rate));
-		l->changed = false;
+		HASH_DEL(t->tallies, l);
+		free(l);
+		t->over--;
 	}
 }
 
@@ -103,4 +138,5 @@ void tally_free(struct top *t)
 		HASH_DEL(t->tallies, l);
 		free(l);
 	}
+	t->over = 0;
 }

@@ -2,6 +2,7 @@
 /* top: who talks, and how fast, in a table that is made anew at each interval.
  * No program runs for a packet: TCP's own counters are read, socket by socket. */
 #include "base/clock.h"
+#include "loader/feature.h"
 #include "loader/session.h"
 #include "tools/top/state.h"
 
@@ -23,7 +24,7 @@ static const char *const replaced[] = {"owner_send_tp", "owner_send_fexit", "own
 static int load(struct top *t)
 {
 	struct top_bpf *k = top_bpf__open();
-	int r;
+	int r, receives;
 
 	if (!k)
 		return session_fail(t->session, -errno, "cannot open the BPF object: %s",
@@ -33,13 +34,15 @@ static int load(struct top *t)
 	for (size_t i = 0; i < ARRAY_SIZE(replaced); i++)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(k->obj, replaced[i]),
 					  false);
-	if (session_choose(t->session, k->obj, ladder_send) < 0 ||
-	    session_choose(t->session, k->obj, ladder_receive) < 0) {
+	receives = session_choose(t->session, k->obj, ladder_receive);
+	if (receives < 0 || session_choose(t->session, k->obj, ladder_send) < 0) {
 		top_bpf__destroy(k);
 		return session_fail(t->session, -ENOTSUP,
 				    "this kernel has no hook that names the process of a socket: "
 				    "run 'tapline doctor'");
 	}
+	if (receives > 0)
+		k->rodata->receive_args = (uint32_t)feature_args("tcp_recvmsg");
 	r = SESSION_LOAD(t->session, k, top_bpf);
 	return r ? r : session_attach(t->session);
 }
@@ -56,6 +59,8 @@ static int top_open(struct session *s, void *conf)
 	session_set_state(s, t);
 	t->session = s;
 	t->conf = conf;
+	t->block = 1;
+	t->by = (enum top_by)t->conf->by;
 	r = interval_parse(s, 0, &t->interval);
 	if (!r && n > t->interval.words)
 		r = session_fail(s, -EINVAL, "'%s' is no number: give [INTERVAL [COUNT]]",
@@ -74,26 +79,33 @@ static int on_record(struct session *s, const struct record *rec)
 	return sockets_told(session_state(s), &((const struct top_record *)rec)->look);
 }
 
+/* Where keys may have a block shown again, what was shown in it stays until the next. */
 static int block(struct top *t)
 {
-	int r = sockets_round(t);
+	bool again = session_hears_keys(t->session);
+	int r;
 
+	if (again)
+		tally_forget(t);
+	r = sockets_round(t);
+
+	t->block++;
 	if (!r)
 		r = rows_show(t);
 	if (r)
 		return session_fail(t->session, r, "cannot read the counters: %s", strerror(-r));
-	tally_end_block(t);
-	t->blocks++;
+	if (!again)
+		tally_forget(t);
 	return 0;
 }
 
 static int top_tick(struct session *s, uint64_t now_ns)
 {
 	struct top *t = session_state(s);
-	int r = block(t);
+	int r = t->paused ? 0 : block(t);
 
 	(void)now_ns;
-	if (!r && t->interval.wanted && t->blocks >= t->interval.wanted) {
+	if (!r && t->interval.wanted && t->block > t->interval.wanted) {
 		t->done = true;
 		return -ECANCELED;
 	}
@@ -131,11 +143,11 @@ static void top_close(struct session *s)
 
 static const struct record_handler records[] = {{sizeof(struct top_record), on_record}};
 
-static const char *const by_words[] = {"connection", "process", "container", "peer",
-				       "port",       "host",    NULL};
+const char *const top_by_words[] = {"connection", "process", "container", "peer",
+				    "port",       "host",    NULL};
 
 static const struct opt opts[] = {
-	{0, "by", NULL, OPT_CHOICE, 0, offsetof(struct top_conf, by), .choices = by_words,
+	{0, "by", NULL, OPT_CHOICE, 0, offsetof(struct top_conf, by), .choices = top_by_words,
 	 .help = "what a row is"},
 	{0, "sort", "COLUMN", OPT_TEXT, 0, offsetof(struct top_conf, sort),
 	 .help = "the rows' order: numbers from the largest, names from the first (else rate)"},
@@ -153,21 +165,32 @@ const struct tool tool_top = {
 			.aliases = aliases,
 			.brief = "show who talks by TCP, how fast, and how well",
 			.operands = "[INTERVAL [COUNT]]",
-			.about = "A table of TCP connections, processes, containers, peers, ports "
-				 "or of the whole host, made anew after each interval (in "
-				 "seconds; 1 if none is given) and at the end. It ends after "
-				 "COUNT intervals, or when it is told to. On a terminal each "
-				 "table replaces the one before.\n\n"
-				 "Bytes are payload as TCP counts it: sent is what the other end "
-				 "acknowledged, not what was asked to be sent, and received is "
-				 "what arrived, each byte once. Sums run from the start of "
-				 "tapline; a rate is over the time between two looks at the same "
-				 "socket. Connections that were opened or closed between two "
-				 "looks are counted to the last byte.\n\n"
-				 "It sees the sockets of every network namespace, IPv4 and IPv6 "
-				 "alike. A connection between two processes of this host has two "
-				 "ends, and each is counted for its own process; by port and by "
-				 "host both are in the row.",
+			.about =
+				"A table of TCP connections, processes, containers, peers, ports "
+				"or of the whole host, made anew after each interval (in "
+				"seconds; 1 if none is given) and at the end. It ends after "
+				"COUNT intervals, or when it is told to. On a terminal each "
+				"table replaces the one before.\n\n"
+				"Bytes are payload as TCP counts it: sent is what the other end "
+				"acknowledged, not what was asked to be sent, and received is "
+				"what arrived, each byte once. Sums run from the start of "
+				"tapline; a rate is over the time between two looks at the same "
+				"socket. Connections that were opened or closed between two "
+				"looks are counted to the last byte.\n\n"
+				"It sees the sockets of every network namespace, IPv4 and IPv6 "
+				"alike. A connection between two processes of this host has two "
+				"ends, and each is counted for its own process; by port and by "
+				"host both are in the row.\n\n"
+				"Where the table is on a terminal, in its foreground, keys change "
+				"it: b and B what a row is (the next of --by, and the one before), "
+				"s and S or the arrows right and left the column that rows are "
+				"sorted by, r the order, from the largest or from the smallest; "
+				"space pauses and goes on, h or ? shows the keys, q quits. Another "
+				"order shows the same block again. Another --by begins a new "
+				"block, "
+				"and sums are from then on those of the connections that were "
+				"open: "
+				"each counts, from the start of tapline, for whoever used it last.",
 			.opts = opts,
 			.schema = &top_schema,
 			.examples =
@@ -185,18 +208,29 @@ const struct tool tool_top = {
 				},
 			.overhead =
 				"Nothing runs for a packet. Hooks on sends and reads of TCP "
-				"sockets take 100 to 150 ns each, measured by the kernel "
-				"(kernel.bpf_stats_enabled) with wrk on nginx; a connection that "
-				"closes puts a record of 160 bytes in the ring. The rest grows "
-				"with open sockets: a look at 20,000 of them takes 13 ms of a CPU "
-				"while they are idle, and 14 ms by process or 20 ms by "
-				"connection, 50 rows shown, if all of them have sent or received "
-				"(two cores, median of five, less the 3.5 ms a second that "
-				"tapline takes without them). Printing 20,000 rows takes 40 ms "
-				"more.",
+				"sockets take 140 to 160 ns each, measured by the kernel "
+				"(kernel.bpf_stats_enabled) with wrk on nginx, its timing "
+				"included; "
+				"a connection that closes puts a record of 176 bytes in the ring. "
+				"The rest grows with open sockets: a block takes 12 ms of a CPU "
+				"for "
+				"20,000 that are idle, and 18 to 19 ms if each was used since the "
+				"block before, 50 rows shown (two cores that others used too, "
+				"median "
+				"of 15 blocks, docs/PERFORMANCE.md); another --by by a key takes a "
+				"look at all of them. Printing 20,000 rows takes 40 ms more.",
 			.limits =
-				"Calls a second are not among the columns, as the packets are not "
-				"looked at: tapline requests has them.\n\n"
+				"calls are told by who sends and who reads, as no packet is looked "
+				"at: an end that connected counts one when it reads the first "
+				"bytes after it sent some, an end that was accepted when it sends "
+				"the first bytes after it read some. So requests that are "
+				"pipelined are one call, the handshake of TLS is one or two, and "
+				"both ends may count differently where they do not wait for each "
+				"other. What is sent by sendfile or splice is seen (from Linux 6.5 "
+				"on); an end that reads by splice counts no calls, and one that "
+				"speaks first, as a mail server does, counts none for that. A call "
+				"that had begun before tapline is not counted at the end that "
+				"waits. tapline requests has single calls.\n\n"
 				"TCP's counters are those of a socket. Segments of a handshake "
 				"before the responder has a socket, and what a socket does in "
 				"TIME-WAIT, are in no row. srtt_us is of the last look in which "
@@ -214,12 +248,13 @@ const struct tool tool_top = {
 				"than 16,384 rows. Owners are not known for subflows of MPTCP and "
 				"for sockets of the kernel's own.",
 		},
-	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE,
+	.needs = NEED_ROOT | NEED_BTF | NEED_RINGBUF | NEED_STORAGE | NEED_ATOMICS,
 	.conf_size = sizeof(struct top_conf),
 	.open = top_open,
 	.records = records,
 	.n_records = ARRAY_SIZE(records),
 	.tick = top_tick,
+	.keys = top_keys,
 	.tick_ms = 1000,
 	.finish = top_finish,
 	.ledger = top_ledger,

@@ -13,7 +13,8 @@ struct top_look {
 	u64 before_ns;           /* of the round before, if it met it; else 0 */
 	u64 local[2], remote[2]; /* network order, IPv4 as IPv4-mapped */
 	u64 sent, received;      /* payload that was acknowledged, and that arrived in order */
-	u64 sends, receives;     /* calls that send and receive; since it was first seen */
+	u64 sends, receives;     /* system calls that send and receive; since it was first seen */
+	u64 calls;               /* requests that were answered */
 	u32 segments_out, segments_in, retransmits;
 	u32 srtt_us;                 /* 0: not measured */
 	u16 local_port, remote_port; /* host order */
@@ -21,14 +22,16 @@ struct top_look {
 	u8 connected;                /* it connected; else it was accepted */
 	u8 closed;                   /* the last look */
 	u8 others; /* what it did so far does not count: the filter keeps it out */
+	u8 known;  /* nobody else has used it since the last look: of owner there is only the pid */
+	u8 pad[7];
 };
-ABI_SIZE(struct top_look, 152);
+ABI_SIZE(struct top_look, 168);
 
-#define TOP_LOOKS 4096 /* of a round, until user space takes them */
+#define TOP_LOOKS 16384 /* of a round, until user space takes them */
 
 /* A socket that closed, or whose owner is about to be another. */
 struct top_record {
 	struct record r;
 	struct top_look look;
 };
-ABI_SIZE(struct top_record, 160);
+ABI_SIZE(struct top_record, 176);
