@@ -30,18 +30,29 @@ u64 calls_unmeasured;
 
 /* ---- packets ---- */
 
-ALWAYS_INLINE void measured_here(struct bpf_sock *sk, u32 kind, u64 took_ns, u64 size)
+/* A frame of its own: the stack of the packet programs would not hold one for each kind. */
+static __noinline int case_here(struct bpf_sock *sk, u32 kind, u64 took_ns, u64 size)
 {
+	struct latency_case c = {.kind = kind, .took_ns = took_ns, .size = size};
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct latency_case c = {
-		.kind = kind, .took_ns = took_ns, .size = size, .now_ns = bpf_ktime_get_ns()};
 	struct ends e;
 
 	if (!tp || !case_owner(&c, sk))
-		return;
+		return 0;
+	c.now_ns = bpf_ktime_get_ns();
 	c.connected = tcp_connected((struct sock *)tp);
 	ends_of_bpf_sock(sk, &e);
 	take_case(&c, &e);
+	return 0;
+}
+
+/* The socket's ports have passed the filter. */
+ALWAYS_INLINE void measured_here(struct bpf_sock *sk, u32 kind, u64 took_ns, u64 size)
+{
+	if (only_time_matters())
+		count_time(kind, took_ns);
+	else
+		case_here(sk, kind, took_ns, size);
 }
 
 /* Not static: verified once. A socket that no state change announced. */
@@ -71,22 +82,19 @@ ALWAYS_INLINE void answered(struct bpf_sock *sk, const struct conn *c, u64 now)
 		measured_here(sk, LATENCY_SERVER, now - c->read_ns, c->request_bytes);
 }
 
-__noinline int turns_segment(struct __sk_buff *skb, u32 egress)
+ALWAYS_INLINE void turns_segment(struct bpf_sock *sk, struct conn *c, const struct tcp_view *v,
+				 bool egress, u64 now)
 {
-	struct bpf_sock *sk = socket_of(skb);
-	struct conn *c = sk ? bpf_sk_storage_get(&conns, sk, 0, 0) : NULL;
-	struct segment s = {.egress = egress, .now = bpf_ktime_get_ns()};
+	struct segment s = {.seq = v->seq,
+			    .ack = v->ack,
+			    .len = v->len,
+			    .request = (c->role == ROLE_REQUESTER) == egress,
+			    .egress = egress,
+			    .now = now};
+	bool ends = turn_flips(c, &s) && turn_ends(c, &s, turn_crosses(c, &s));
 	struct head_take t = {};
-	struct tcp_view v;
-	bool ends, waited, begun;
+	bool waited, begun;
 
-	if (!c || !segment_view(skb, &v))
-		return 0;
-	s.request = (c->role == ROLE_REQUESTER) == s.egress;
-	s.seq = v.seq;
-	s.ack = v.ack;
-	s.len = v.len;
-	ends = turn_flips(c, &s) && turn_ends(c, &s, turn_crosses(c, &s));
 	bpf_spin_lock(&c->lock);
 	if (ends && c->phase >= PHASE_RESPONSE)
 		c->phase = PHASE_IDLE;
@@ -95,28 +103,34 @@ __noinline int turns_segment(struct __sk_buff *skb, u32 egress)
 	begun = waited && c->phase == PHASE_RESPONSE && !(c->flags & EX_OVERLAP);
 	bpf_spin_unlock(&c->lock);
 	if (begun)
-		answered(sk, c, s.now);
-	return 0;
+		answered(sk, c, now);
 }
 
-__noinline int sends_segment(struct __sk_buff *skb)
+ALWAYS_INLINE void turns(struct __sk_buff *skb, struct bpf_sock *sk, const struct tcp_view *v,
+			 bool egress, u64 now)
 {
-	struct bpf_sock *sk = socket_of(skb);
-	u64 now = bpf_ktime_get_ns();
-	struct sends *s;
-	struct tcp_view v;
+	struct conn *c = bpf_sk_storage_get(&conns, sk, 0, 0);
 
-	if (!sk || !segment_view(skb, &v))
-		return 0;
-	s = bpf_sk_storage_get(&sends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!c) {
+		turns_begin(skb);
+		c = bpf_sk_storage_get(&conns, sk, 0, 0);
+	}
+	if (c)
+		turns_segment(sk, c, v, egress, now);
+}
+
+/* A FIN takes a sequence number, which is acknowledged as bytes are. */
+ALWAYS_INLINE void sends_segment(struct bpf_sock *sk, const struct tcp_view *v, u64 now)
+{
+	struct sends *s = bpf_sk_storage_get(&sends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
 	if (!s) {
 		count(COUNT_LOST_STATE, 1);
-		return 0;
+		return;
 	}
 	bpf_spin_lock(&s->lock);
-	sends_out(s, v.seq, v.len + !!(v.flags & TCP_FIN), now);
+	sends_out(s, v->seq, v->len + !!(v->flags & TCP_FIN), now);
 	bpf_spin_unlock(&s->lock);
-	return 0;
 }
 
 __noinline int acked_calls(struct __sk_buff *skb)
@@ -142,10 +156,10 @@ __noinline int acked_calls(struct __sk_buff *skb)
 
 /* Acknowledgements come with and without payload. */
 ALWAYS_INLINE void acked_segment(struct __sk_buff *skb, struct bpf_sock *sk,
-				 const struct tcp_view *v)
+				 const struct tcp_view *v, u64 now)
 {
 	struct sends *s = bpf_sk_storage_get(&sends, sk, 0, 0);
-	u64 took, now = bpf_ktime_get_ns();
+	u64 took;
 	u32 len;
 	bool calls;
 
@@ -172,25 +186,20 @@ ALWAYS_INLINE struct bpf_sock *wanted_socket(struct __sk_buff *skb)
 	return sk;
 }
 
-ALWAYS_INLINE void turns(struct __sk_buff *skb, struct bpf_sock *sk, u32 egress)
-{
-	if (!bpf_sk_storage_get(&conns, sk, 0, 0))
-		turns_begin(skb);
-	turns_segment(skb, egress);
-}
-
 SEC("cgroup_skb/egress")
 int latency_egress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = wanted_socket(skb);
 	struct tcp_view v;
+	u64 now;
 
-	if (!sk || !segment_view(skb, &v))
+	if (!sk || !segment_view(skb, &v) || !(v.len || v.flags & TCP_FIN))
 		return 1;
-	if (kinds & SENDS && (v.len || v.flags & TCP_FIN))
-		sends_segment(skb);
+	now = bpf_ktime_get_ns();
+	if (kinds & SENDS)
+		sends_segment(sk, &v, now);
 	if (kinds & TURNS && v.len)
-		turns(skb, sk, true);
+		turns(skb, sk, &v, true, now);
 	return 1;
 }
 
@@ -199,18 +208,20 @@ int latency_ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = wanted_socket(skb);
 	struct tcp_view v;
+	u64 now;
 
-	if (!sk || !segment_view(skb, &v))
+	if (!sk || !segment_view(skb, &v) || !(v.len || kinds & SENDS))
 		return 1;
 	if (sk->state == BPF_TCP_LISTEN) {
 		if (kinds & TURNS && v.len)
 			stash_put(skb);
 		return 1;
 	}
+	now = bpf_ktime_get_ns();
 	if (kinds & SENDS)
-		acked_segment(skb, sk, &v);
+		acked_segment(skb, sk, &v, now);
 	if (kinds & TURNS && v.len)
-		turns(skb, sk, false);
+		turns(skb, sk, &v, false, now);
 	return 1;
 }
 

@@ -87,20 +87,40 @@ static __noinline struct latency_sum *new_cell(const struct latency_cell *key,
 	return sum;
 }
 
-static __noinline int count_case(const struct latency_case *c)
+static __noinline int count_in(const struct latency_cell *key, const struct owner *who, u64 took_ns)
 {
-	struct latency_cell key = {.bucket = bucket_of(c->took_ns), .kind = c->kind};
-	struct latency_sum *sum;
+	struct latency_sum *sum = bpf_map_lookup_elem(&cells, key);
 
-	group_of(c, &key.group);
-	sum = bpf_map_lookup_elem(&cells, &key);
 	if (!sum)
-		sum = new_cell(&key, &c->owner);
+		sum = new_cell(key, who);
 	if (!sum)
 		return 0;
 	__sync_fetch_and_add(&sum->count, 1);
-	keep_max(&sum->max_ns, c->took_ns);
+	keep_max(&sum->max_ns, took_ns);
 	return 0;
+}
+
+/* Of the whole host, nothing but the time matters: who, where and how much is not even looked at.
+ */
+ALWAYS_INLINE bool only_time_matters(void)
+{
+	return by == LATENCY_BY_HOST && !cases_wanted && !owners_wanted && !filter.by_net;
+}
+
+static __noinline int count_time(u32 kind, u64 took_ns)
+{
+	struct latency_cell key = {.bucket = bucket_of(took_ns), .kind = kind};
+	struct owner nobody = {};
+
+	return count_in(&key, &nobody, took_ns);
+}
+
+ALWAYS_INLINE void count_case(const struct latency_case *c)
+{
+	struct latency_cell key = {.bucket = bucket_of(c->took_ns), .kind = c->kind};
+
+	group_of(c, &key.group);
+	count_in(&key, &c->owner, c->took_ns);
 }
 
 static __noinline int tell_case(const struct latency_case *c)
@@ -148,15 +168,17 @@ ALWAYS_INLINE bool case_owner(struct latency_case *c, void *sk)
 /* From a hook that has the socket itself. */
 ALWAYS_INLINE void measured(struct sock *sk, u32 kind, u64 took_ns, u64 size)
 {
-	struct latency_case c = {.kind = kind,
-				 .took_ns = took_ns,
-				 .size = size,
-				 .now_ns = bpf_ktime_get_ns(),
-				 .connected = tcp_connected(sk)};
+	struct latency_case c = {.kind = kind, .took_ns = took_ns, .size = size};
 	struct ends e;
 
+	if (only_time_matters() && !filter.n_ports) {
+		count_time(kind, took_ns);
+		return;
+	}
 	if (!case_owner(&c, sk))
 		return;
+	c.now_ns = bpf_ktime_get_ns();
+	c.connected = tcp_connected(sk);
 	ends_of_sock(sk, &e);
 	take_case(&c, &e);
 }
