@@ -239,8 +239,12 @@ int top_receive_fexit(u64 *args)
 {
 	struct sock *sk = (void *)args[0];
 
+	/* What it returned is behind its arguments: 6 before 5.19, 5, and 4 from 7.2 at the latest.
+	 */
 	if (receive_args == 6)
 		return received(sk, args[6], args[4]);
+	if (receive_args == 4)
+		return received(sk, args[4], args[3]);
 	return received(sk, args[5], args[3]);
 }
 
