@@ -21,6 +21,16 @@ ALWAYS_INLINE void owner_of_current(struct owner *o)
 	BPF_CORE_READ_INTO(&o->comm, leader, comm);
 }
 
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+
+/* Does a thread of the kernel run? It is nobody who uses a socket, though it may work for one. */
+ALWAYS_INLINE bool kernel_thread_runs(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, flags) & PF_KTHREAD;
+}
+
 /* Is it the process that runs now? */
 ALWAYS_INLINE bool owner_runs(const struct owner *o)
 {

@@ -65,7 +65,7 @@ ALWAYS_INLINE struct socket_user *socket_used(struct sock *sk)
 {
 	struct socket_user *u = socket_user_new(sk);
 
-	if (u && !owner_runs(&u->who))
+	if (u && !owner_runs(&u->who) && !kernel_thread_runs())
 		socket_user_runs(u);
 	return u;
 }

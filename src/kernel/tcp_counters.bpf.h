@@ -7,8 +7,9 @@
 
 #define SOCK_DONE 1 /* enum sock_flags of include/net/sock.h: a FIN arrived */
 
-/* Did it connect? One that was accepted is a copy of its listener (sk_clone_lock) and keeps the
- * limit of its queue; one that connects never had any. */
+/* Did it connect? For sockets that are older than the run: of others the change of state tells. One
+ * that was accepted is a copy of its listener (sk_clone_lock) and keeps the limit of its queue; one
+ * that connects never had any. So one of a listener with a limit of 0 is taken for the other. */
 ALWAYS_INLINE bool tcp_connected(const struct sock *sk)
 {
 	return !sk->sk_max_ack_backlog;

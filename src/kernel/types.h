@@ -119,6 +119,7 @@ struct css_set {
 };
 
 struct task_struct {
+	u32 flags;
 	struct task_struct *group_leader;
 	char comm[16];
 	s32 tgid;

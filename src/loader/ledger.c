@@ -52,7 +52,8 @@ void session_ledger(struct session *s)
 			    transport_loss(s->transport));
 	}
 	line_unless_zero(&b, "lost_state", session_counter(s, COUNT_LOST_STATE),
-			 "segments lost: no memory for state");
+			 "what there was no room to remember: sockets, segments, accepts, cells of "
+			 "histograms");
 	line_unless_zero(&b, "lost_output", output_dropped(s->output),
 			 "rows dropped: the reader was too slow");
 	line_unless_zero(&b, "malformed", s->malformed, "records of a wrong length");

@@ -70,6 +70,11 @@ void session_set_tick(struct session *s, unsigned ms)
 	s->next_tick_ns = clock_mono_ns() + ms * 1000000ull;
 }
 
+void session_ends_itself(struct session *s)
+{
+	s->brief = true;
+}
+
 void session_stop(struct session *s)
 {
 	s->stop = true;
@@ -342,7 +347,7 @@ static void say_ready(const struct session *s)
 			log_info("nobody reads TAPLINE_READY_FD");
 		close((int)n);
 	}
-	if (s->skel && isatty(STDERR_FILENO))
+	if (s->skel && !s->brief && isatty(STDERR_FILENO))
 		(void)fprintf(stderr, "tapline %s is watching; Ctrl-C ends it\n",
 			      s->tool->manual.name);
 }

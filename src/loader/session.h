@@ -102,6 +102,8 @@ void session_set_tick(struct session *s, unsigned ms);
  */
 void session_set_offline(struct session *s, int fd);
 void session_stop(struct session *s); /* ends the run as Ctrl-C would */
+/* In open: the tool ends the run by itself, so nobody is told how to. */
+void session_ends_itself(struct session *s);
 
 /* CLOCK_MONOTONIC ns of a record to ns since the epoch; follows clock steps. Of a run from a file:
  * the same number. */

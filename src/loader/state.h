@@ -57,6 +57,7 @@ struct session {
 	uint64_t started_ns, next_tick_ns;
 	int64_t wall_offset;
 	bool stop, reader_gone;
+	bool brief;   /* the tool ends it, soon */
 	bool told;    /* to stop, by a signal or by -d */
 	bool offline; /* events come from a capture file: */
 	int source_fd;

@@ -6,19 +6,6 @@
 
 #include "tools/conns/event.bpf.h"
 
-/* In the storage of the socket. */
-struct conn_times {
-	u64 connect_ns;     /* SYN_SENT; 0: it did not connect, or has been told of */
-	u64 established_ns; /* 0: before the tool */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct conn_times);
-} times SEC(".maps");
-
 /* ---- connections that are made ---- */
 
 /* A failure without an error: connect() failed at once, for want of a port, or was given up. */
@@ -61,9 +48,10 @@ ALWAYS_INLINE void state_established(void *ctx, struct sock *sk)
 		return;
 	}
 	t->established_ns = bpf_ktime_get_ns();
+	t->role = t->connect_ns ? CONN_REQUESTER : CONN_RESPONDER;
 	if (t->connect_ns)
 		tell_connect(ctx, sk, t, false);
-	else if (role_of(sk) == CONN_RESPONDER && kinds & ~(1u << CONN_CONNECT | 1u << CONN_LISTEN))
+	else if (kinds & ~(1u << CONN_CONNECT | 1u << CONN_LISTEN))
 		accept_waits(sk, t->established_ns);
 }
 

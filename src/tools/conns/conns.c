@@ -53,6 +53,8 @@ static int choose_drop(struct conns *c, struct conns_bpf *k)
 		return session_fail(c->session, r ? r : -ENOTSUP,
 				    "this kernel does not tell why it drops packets (5.17 does): "
 				    "leave drop out of --event");
+	k->rodata->reason_purge = drop_reason(&c->drops, "QUEUE_PURGE");
+	k->rodata->reason_none = drop_reason(&c->drops, "NOT_SPECIFIED");
 	bpf_program__set_autoload(
 		c->drops.arguments > 3 ? k->progs.conns_drop_before : k->progs.conns_drop, false);
 	return 0;
@@ -86,6 +88,7 @@ static int attach_open(struct conns *c, struct conns_bpf *k)
 		return session_fail(c->session, r, "cannot read the sockets: %s", strerror(-r));
 	c->show = iterator_attach(c->session, k->obj, "conns_show", k->maps.socket_users);
 	session_set_tick(c->session, 1);
+	session_ends_itself(c->session);
 	return c->show < 0 ? c->show : 0;
 }
 
@@ -187,12 +190,6 @@ static int conns_tick(struct session *s, uint64_t now_ns)
 		return 0;
 	r = iterator_drain(s, c->show);
 	return r ? r : -ECANCELED;
-}
-
-static void conns_ledger(struct session *s, struct buf *out)
-{
-	ledger_line(out, "lost_state", session_counter(s, COUNT_LOST_STATE),
-		    "sockets or accepts that there was no memory to remember");
 }
 
 static void conns_close(struct session *s)
@@ -326,6 +323,5 @@ const struct tool tool_conns = {
 	.n_records = ARRAY_SIZE(records),
 	.tick = conns_tick,
 	.tick_ms = 1000,
-	.ledger = conns_ledger,
 	.close = conns_close,
 };

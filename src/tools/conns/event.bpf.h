@@ -41,8 +41,27 @@ ALWAYS_INLINE bool owner_passes(struct sock *sk, struct owner *who)
 	return pass || !filters_owner();
 }
 
-ALWAYS_INLINE u8 role_of(const struct sock *sk)
+/* In the storage of the socket. */
+struct conn_times {
+	u64 connect_ns;     /* SYN_SENT; 0: it did not connect, or has been told of */
+	u64 established_ns; /* 0: before the tool */
+	u32 role;           /* enum conn_role, where it was seen */
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct conn_times);
+} times SEC(".maps");
+
+ALWAYS_INLINE u8 role_of(struct sock *sk)
 {
+	struct conn_times *t = bpf_sk_storage_get(&times, sk, 0, 0);
+
+	if (t && t->role)
+		return t->role;
 	return tcp_connected(sk) ? CONN_REQUESTER : CONN_RESPONDER;
 }
 
@@ -81,7 +100,7 @@ ALWAYS_INLINE void count_all(struct conn_counted *c, struct tcp_sock *t, u8 stat
 {
 	u32 least = BPF_CORE_READ(t, rtt_min.s[0].v);
 
-	tcp_payload(t, state, c->e.kind == CONN_CLOSE, tcp_connected((struct sock *)t), &c->sent,
+	tcp_payload(t, state, c->e.kind == CONN_CLOSE, c->e.role == CONN_REQUESTER, &c->sent,
 		    &c->received);
 	c->segments_out = t->segs_out;
 	c->segments_in = t->segs_in;

@@ -306,6 +306,38 @@ def test_io_uring_accepts_and_its_processes():
                   {(server.pid, "uring_server")}, f"processes of {event} {args}")
 
 
+def test_which_end_it_is_with_a_queue_of_none():
+    """A listener with a limit of 0: its sockets look like those of a client, but it was seen that they are not."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        with conns("--event", "accept,close", "--port", port) as t:
+            with socket.create_connection(listener.getsockname()) as client:
+                with listener.accept()[0] as server:
+                    client.sendall(bytes(1000))
+                    server.recv(2000)
+                    server.sendall(bytes(500))
+                    client.recv(2000)
+            t.expect_rows(2, event="close")
+            rows = t.stop()
+    assert one(rows, event="accept")["queue_us"] is not None, rows
+    equal([(r["role"], r["bytes_sent"], r["bytes_received"]) for r in select_rows(rows, event="close", local_port=port)],
+          [("responder", 500, 1000)], "close")
+
+
+def test_a_clean_end_drops_nothing():
+    """What is left in a queue when its socket closes is no drop, nor is what TIME_WAIT gets."""
+    with Nginx() as nginx, conns("--port", nginx.port, to_file=True) as t:
+        equal(ab(nginx.url(), 503, keepalive=False), 503, "answers")
+        for _ in range(3):
+            curl(nginx.url())
+        time.sleep(1)
+        rows = t.stop()
+    at_least(len(select_rows(rows, event="close", local_port=nginx.port)), 503, "closes")
+    equal([r for r in rows if r["event"] == "drop"], [], "drops")
+
+
 # ---- close ----
 
 

@@ -30,9 +30,20 @@ u64 calls_unmeasured;
 
 /* ---- packets ---- */
 
+/* Which end it is: the kind says, or what was seen of the socket, else the socket itself. */
+ALWAYS_INLINE bool is_connected(struct sock *sk, u32 kind, const struct sends *s)
+{
+	u32 role = kind_role(kind);
+
+	if (!role && s)
+		role = s->role;
+	return role ? role == ROLE_REQUESTER : tcp_connected(sk);
+}
+
 /* A frame of its own: the stack of the packet programs would not hold one for each kind. */
 static __noinline int case_here(struct bpf_sock *sk, u32 kind, u64 took_ns, u64 size)
 {
+	struct sends *s = kind_role(kind) ? NULL : bpf_sk_storage_get(&sends, sk, 0, 0);
 	struct latency_case c = {.kind = kind, .took_ns = took_ns, .size = size};
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct ends e;
@@ -40,7 +51,7 @@ static __noinline int case_here(struct bpf_sock *sk, u32 kind, u64 took_ns, u64 
 	if (!tp || !case_owner(&c, sk))
 		return 0;
 	c.now_ns = bpf_ktime_get_ns();
-	c.connected = tcp_connected((struct sock *)tp);
+	c.connected = is_connected((struct sock *)tp, kind, s);
 	ends_of_bpf_sock(sk, &e);
 	take_case(&c, &e);
 	return 0;
@@ -73,13 +84,20 @@ __noinline int turns_begin(struct __sk_buff *skb)
 	return 0;
 }
 
+/* Another CPU may have moved the beginning meanwhile. */
+ALWAYS_INLINE u64 since(u64 now, u64 began)
+{
+	return now > began ? now - began : 0;
+}
+
 /* A response begins: what its end knows of the request. */
 ALWAYS_INLINE void answered(struct bpf_sock *sk, const struct conn *c, u64 now)
 {
 	if (c->role == ROLE_REQUESTER && asked(LATENCY_FIRST_BYTE))
-		measured_here(sk, LATENCY_FIRST_BYTE, now - c->request_last_ns, c->request_bytes);
+		measured_here(sk, LATENCY_FIRST_BYTE, since(now, c->request_last_ns),
+			      c->request_bytes);
 	if (c->role == ROLE_RESPONDER && asked(LATENCY_SERVER) && c->read_ns >= c->request_first_ns)
-		measured_here(sk, LATENCY_SERVER, now - c->read_ns, c->request_bytes);
+		measured_here(sk, LATENCY_SERVER, since(now, c->read_ns), c->request_bytes);
 }
 
 ALWAYS_INLINE void turns_segment(struct bpf_sock *sk, struct conn *c, const struct tcp_view *v,
@@ -129,7 +147,7 @@ ALWAYS_INLINE void sends_segment(struct bpf_sock *sk, const struct tcp_view *v, 
 		return;
 	}
 	bpf_spin_lock(&s->lock);
-	sends_out(s, v->seq, v->len + !!(v->flags & TCP_FIN), now);
+	sends_out(s, v->seq, v->len, v->flags & TCP_FIN, now);
 	bpf_spin_unlock(&s->lock);
 }
 
@@ -227,7 +245,8 @@ int latency_ingress(struct __sk_buff *skb)
 
 /* ---- what processes do ---- */
 
-/* The first read after a request arrived, as of the main job. */
+/* The first read after a request began to arrive ends its wait; it has been read with the first one
+ * after its last bytes. */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(latency_read, struct sock *sk)
 {
@@ -235,20 +254,21 @@ int BPF_PROG(latency_read, struct sock *sk)
 	u64 now, began = 0, size = 0;
 
 	if (!c || c->role != ROLE_RESPONDER || c->phase != PHASE_REQUEST ||
-	    c->read_ns >= c->request_first_ns)
+	    c->read_ns >= c->request_last_ns)
 		return 0;
 	if (owners_wanted)
 		socket_used(sk);
 	now = bpf_ktime_get_ns();
 	bpf_spin_lock(&c->lock);
-	if (c->phase == PHASE_REQUEST && c->read_ns < c->request_first_ns) {
+	if (c->phase == PHASE_REQUEST && now >= c->request_last_ns) {
+		if (c->read_ns < c->request_first_ns)
+			began = c->request_first_ns;
 		c->read_ns = now;
-		began = c->request_first_ns;
 		size = c->request_bytes;
 	}
 	bpf_spin_unlock(&c->lock);
 	if (began && asked(LATENCY_QUEUE))
-		measured(sk, LATENCY_QUEUE, now - began, size);
+		measured(sk, LATENCY_QUEUE, now - began, size, false);
 	return 0;
 }
 
@@ -292,7 +312,7 @@ ALWAYS_INLINE int send_returned(struct sock *sk, int bytes)
 	if (!room)
 		__sync_fetch_and_add(&calls_unmeasured, 1);
 	if (took)
-		measured(sk, LATENCY_SEND, took, bytes);
+		measured(sk, LATENCY_SEND, took, bytes, is_connected(sk, LATENCY_SEND, s));
 	return 0;
 }
 
@@ -333,8 +353,22 @@ ALWAYS_INLINE void connected(struct sock *sk)
 
 	if (!began || !*began)
 		return;
-	measured(sk, LATENCY_CONNECT, bpf_ktime_get_ns() - *began, 0);
+	measured(sk, LATENCY_CONNECT, bpf_ktime_get_ns() - *began, 0, true);
 	*began = 0;
+}
+
+/* Of a socket that sends, where it is asked which end it is. */
+ALWAYS_INLINE void sends_role(struct sock *sk, u32 role)
+{
+	struct sends *s;
+
+	if (!(kinds & SENDS) || (by != LATENCY_BY_PORT && !cases_wanted))
+		return;
+	s = bpf_sk_storage_get(&sends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (s)
+		s->role = role;
+	else
+		count(COUNT_LOST_STATE, 1);
 }
 
 ALWAYS_INLINE void established(struct sock *sk, bool accepted)
@@ -348,6 +382,7 @@ ALWAYS_INLINE void established(struct sock *sk, bool accepted)
 		if (c && accepted && c->phase == PHASE_IDLE)
 			stash_claim(c, NULL, &e);
 	}
+	sends_role(sk, accepted ? ROLE_RESPONDER : ROLE_REQUESTER);
 	if (asked(LATENCY_ACCEPT) && accepted)
 		accept_waits(sk, bpf_ktime_get_ns());
 	if (asked(LATENCY_CONNECT) && !accepted)

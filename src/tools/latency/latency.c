@@ -25,7 +25,7 @@ static const struct {
 	{"latency_send_begins", KIND(SEND), false},
 	{"latency_send_tp", KIND(SEND), false},
 	{"latency_send_fexit", KIND(SEND), false},
-	{"latency_state", KIND(CONNECT) | KIND(ACCEPT) | TURNS, false},
+	{"latency_state", ALL, false},
 	{"accept_exit", KIND(ACCEPT), false},
 	{"accept4_exit", KIND(ACCEPT), false},
 	{"accept_uring", KIND(ACCEPT), false},
@@ -243,8 +243,6 @@ static void latency_ledger(struct session *s, struct buf *out)
 {
 	const struct latency *l = session_state(s);
 
-	ledger_line(out, "lost_state", session_counter(s, COUNT_LOST_STATE),
-		    "cases, or names of groups, that there was no room for");
 	if (l->kinds & KIND(SEND))
 		ledger_line(out, "unmeasured", l->kernel->bss->calls_unmeasured,
 			    "sends that were not timed: 32 of their socket were under way");
@@ -291,8 +289,9 @@ const struct tool tool_latency = {
 				 "acknowledgement, one segment at a time for each socket, and "
 				 "none that was sent again. first-byte: from the last byte of a "
 				 "request to the first byte of its response, at the end that "
-				 "asks. server: from the read of a request to the first byte of "
-				 "its response, at the end that answers. queue: there, from the "
+				 "asks. server: from the read of a request's last bytes to the "
+				 "first byte of its response, at the end that answers. queue: "
+				 "there, from the "
 				 "first byte of the request to the first read. send: from the "
 				 "call that sends (tcp_sendmsg) to the acknowledgement of the "
 				 "last of its bytes. accept: from the end of the handshake to the "
@@ -343,7 +342,9 @@ const struct tool tool_latency = {
 				  "ones, when the call returns: what a call waited for room in the "
 				  "send buffer is left out then. 32 calls of a socket are timed at "
 				  "once; more are counted as unmeasured. Of threads that send on "
-				  "one socket at the same time, calls are not told apart.\n\n"
+				  "one socket at the same time, calls are not told apart. A FIN "
+				  "alone is no "
+				  "case of rtt.\n\n"
 				  "Accepts of connections that were made before the run, and those "
 				  "into io_uring's direct descriptors, are not seen. There is room "
 				  "for 65,536 buckets of all histograms together, and for the "

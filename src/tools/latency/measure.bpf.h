@@ -7,6 +7,7 @@
 #include "kernel/socket_user.bpf.h"
 #include "kernel/tcp_counters.bpf.h"
 
+#include "abi/exchange.h"
 #include "tools/latency/latency.h"
 
 /* Set before loading. */
@@ -32,6 +33,14 @@ struct {
 	__type(key, struct latency_group);
 	__type(value, struct owner);
 } groups SEC(".maps");
+
+/* The end at which a kind is measured, enum role; 0: at both. */
+ALWAYS_INLINE u32 kind_role(u32 kind)
+{
+	if (kind == LATENCY_CONNECT || kind == LATENCY_FIRST_BYTE)
+		return ROLE_REQUESTER;
+	return kind == LATENCY_RTT || kind == LATENCY_SEND ? ROLE_UNKNOWN : ROLE_RESPONDER;
+}
 
 ALWAYS_INLINE bool asked(u32 kind)
 {
@@ -166,7 +175,7 @@ ALWAYS_INLINE bool case_owner(struct latency_case *c, void *sk)
 }
 
 /* From a hook that has the socket itself. */
-ALWAYS_INLINE void measured(struct sock *sk, u32 kind, u64 took_ns, u64 size)
+ALWAYS_INLINE void measured(struct sock *sk, u32 kind, u64 took_ns, u64 size, bool connected)
 {
 	struct latency_case c = {.kind = kind, .took_ns = took_ns, .size = size};
 	struct ends e;
@@ -178,7 +187,7 @@ ALWAYS_INLINE void measured(struct sock *sk, u32 kind, u64 took_ns, u64 size)
 	if (!case_owner(&c, sk))
 		return;
 	c.now_ns = bpf_ktime_get_ns();
-	c.connected = tcp_connected(sk);
+	c.connected = connected;
 	ends_of_sock(sk, &e);
 	take_case(&c, &e);
 }

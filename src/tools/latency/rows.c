@@ -264,11 +264,22 @@ static size_t lines_of(struct text t)
 	return n;
 }
 
+static int say_left(struct latency *l, size_t rows)
+{
+	char text[64];
+	struct buf b = BUF_ON(text);
+	int r;
+
+	buf_printf(&b, "and %zu rows for which the screen has no room\n", rows);
+	r = output_text(session_output(l->session), buf_text(&b));
+	return r == -ENOBUFS ? 0 : r;
+}
+
 /* A row with its bars fits on the terminal as a whole, unless it is the first. */
 static int show(struct latency *l, struct series **sorted, size_t n, uint64_t now_ns)
 {
 	size_t most = session_block_rows(l->session), shown = 0, used = 0;
-	size_t room = output_lines(session_output(l->session));
+	size_t room = output_lines(session_output(l->session)), left = 0;
 	char lines[8192];
 	struct percentile_row row;
 	int r = 0;
@@ -284,12 +295,13 @@ static int show(struct latency *l, struct series **sorted, size_t n, uint64_t no
 			row.row.below = buf_text(&bars);
 		}
 		used += 1 + lines_of(row.row.below);
-		if (room && shown && used > room)
-			break;
-		r = session_group(l->session, &row.row);
-		shown++;
+		if (room && shown && used >= room)
+			left++;
+		else
+			r = session_group(l->session, &row.row);
+		shown += !left;
 	}
-	return r;
+	return r || !left ? r : say_left(l, left);
 }
 
 int latency_show(struct latency *l)

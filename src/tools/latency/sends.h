@@ -22,12 +22,13 @@ struct call {
 
 struct sends {
 	struct turn_lock lock;
-	u32 known; /* not 0: the numbers are */
+	u16 known; /* not 0: the numbers are */
+	u16 role;  /* as it was seen: 1 it connected, 2 it was accepted; 0: it is older */
 	u32 sent;  /* after the last byte that went out */
 	u32 acked; /* as the other end said last, and when */
 	u64 acked_ns;
-	u64 timed_ns; /* a segment is timed since then; 0: none is */
-	u32 timed_end, timed_len;
+	u64 timed_ns;             /* a segment is timed since then; 0: none is */
+	u32 timed_end, timed_len; /* of its payload */
 	u32 call_begin; /* where the bytes of the call that goes on begin, or the next one's */
 	u32 first, n;   /* of calls */
 	u32 pad;
@@ -51,16 +52,17 @@ ALWAYS_INLINE void sends_begin(struct sends *s, u32 seq)
 	s->call_begin = seq;
 }
 
-/* Locked. Bytes go out. Those that go out again are timed no longer (Karn): what is acknowledged
- * then is not clear. */
-ALWAYS_INLINE void sends_out(struct sends *s, u32 seq, u32 len, u64 now)
+/* Locked. Bytes go out, and with fin a FIN behind them, which takes a number and is not timed by
+ * itself. Those that go out again are timed no longer (Karn): what is acknowledged then is not
+ * clear. */
+ALWAYS_INLINE void sends_out(struct sends *s, u32 seq, u32 len, bool fin, u64 now)
 {
-	u32 end = seq + len;
+	u32 end = seq + len + fin;
 
 	sends_begin(s, seq);
 	if (seq_before(seq, s->sent)) {
 		s->timed_ns = 0;
-	} else if (!s->timed_ns) {
+	} else if (!s->timed_ns && len) {
 		s->timed_ns = now;
 		s->timed_end = end;
 		s->timed_len = len;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* From the kernel's cells to series: what each cell has counted since the last block. Nothing is
- * reset in the kernel, so what is counted meanwhile is in the next block. */
+ * reset in the kernel, so what is counted meanwhile is in the next block; cells in which nothing
+ * was counted for long make room when there is little left. */
 #include <bpf/bpf.h>
 
 #include "base/clock.h"
 #include "tools/latency/state.h"
 
 #define BATCH 4096
+/* When so many cells are in use, those make room that did not change for so many blocks. */
+#define CELLS_MANY  (LATENCY_CELLS / 2)
+#define IDLE_BLOCKS 3
 
 uint64_t latency_seed;
 
@@ -91,6 +95,7 @@ static int add(struct latency *l, struct kept_cell *c, const struct latency_sum 
 	if (c->key.bucket == s->top)
 		s->max_ns = MAX(s->max_ns, now->max_ns > c->was.max_ns ? now->max_ns : middle);
 	c->was = *now;
+	c->changed = l->blocks;
 	return 0;
 }
 
@@ -104,9 +109,43 @@ static int take(struct latency *l, const struct latency_cell *key, const struct 
 		if (!c)
 			return -ENOMEM;
 		c->key = *key;
+		c->changed = l->blocks;
 		HASH_ADD(hh, l->cells, key, sizeof(c->key), c);
+		if (has_owner(l) && label_of(l, &key->group))
+			label_of(l, &key->group)->cells++;
 	}
 	return add(l, c, now);
+}
+
+static void forget_label(struct latency *l, const struct latency_group *group)
+{
+	struct label *label;
+
+	HASH_FIND(hh, l->labels, group, sizeof(*group), label);
+	if (!label || --label->cells)
+		return;
+	(void)bpf_map_delete_elem(bpf_map__fd(l->kernel->maps.groups), group);
+	HASH_DEL(l->labels, label);
+	free(label);
+}
+
+/* A cell that begins to count again while it is deleted is one that nobody used for blocks. */
+static void make_room(struct latency *l)
+{
+	int map = bpf_map__fd(l->kernel->maps.cells);
+	struct kept_cell *c, *next;
+
+	if (HASH_COUNT(l->cells) < CELLS_MANY)
+		return;
+	HASH_ITER(hh, l->cells, c, next)
+	{
+		if (c->changed + IDLE_BLOCKS > l->blocks || bpf_map_delete_elem(map, &c->key))
+			continue;
+		if (has_owner(l))
+			forget_label(l, &c->key.group);
+		HASH_DEL(l->cells, c);
+		free(c);
+	}
 }
 
 int series_read(struct latency *l)
@@ -116,6 +155,7 @@ int series_read(struct latency *l)
 	uint32_t n, at = 0;
 	bool first = true;
 
+	make_room(l);
 	while (!r && !end) {
 		n = BATCH;
 		if (bpf_map_lookup_batch(map, first ? NULL : &at, &at, l->keys, l->sums, &n,

@@ -26,6 +26,7 @@ struct latency_conf {
 struct kept_cell {
 	struct latency_cell key;
 	struct latency_sum was;
+	uint64_t changed; /* the block in which it last did */
 	UT_hash_handle hh;
 };
 
@@ -33,6 +34,7 @@ struct kept_cell {
 struct label {
 	struct latency_group group;
 	struct owner owner;
+	uint64_t cells;                     /* of the group */
 	char container[CONTAINER_NAME_MAX]; /* empty: none is known */
 	UT_hash_handle hh;
 };

@@ -259,6 +259,7 @@ ALWAYS_INLINE void begins(struct sock *sk, bool connects)
 		return;
 	s = &u->more;
 	s->fresh = 1;
+	s->role = connects ? ROLE_CONNECTED : ROLE_ACCEPTED;
 	if (!connects)
 		return;
 	s->sends = 0;
@@ -269,7 +270,6 @@ ALWAYS_INLINE void begins(struct sock *sk, bool connects)
 	s->looked_ns = 0;
 	s->told = 0;
 	s->told_pid = 0;
-	s->role = ROLE_CONNECTED;
 	if (!owner_runs(&u->who)) /* connect() runs in the process that asks */
 		socket_user_runs(u);
 }
