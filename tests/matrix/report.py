@@ -33,7 +33,7 @@ def cell(load):
     if load is None:
         return "-"
     if load["status"]:
-        return load["why"] if is_fine(load) else "**refused**"
+        return load["why"].split("; ")[0].split(": run ")[0] if is_fine(load) else "**refused**"
     return ", ".join(sorted({kind_of(h) for h in load["hooks"]})) or "ok"
 
 
@@ -66,6 +66,8 @@ def verified(found):
     counts = {}
     for f in found:
         for load in f["loads"]:
+            if "--hooks" in load["words"]:
+                continue  # the same programs again
             for program, n in load["verified"].items():
                 counts.setdefault(f"{load['words']}: {program}", {})[f["name"]] = n
     return counts
