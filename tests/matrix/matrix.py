@@ -100,8 +100,12 @@ def show_line(line):
 
 def run_kernel(entry, folder, base, words):
     name = entry[0]
+    try:
+        root, kernel = kernels.fetch(*entry)
+    except RuntimeError as why:
+        print(f"SKIP  {name}: {why}")
+        return None
     print(f"{name}: booting", flush=True)
-    root, kernel = kernels.fetch(*entry)
     lines = boot(kernel, (base, own_image(folder, root, words)), folder, show_line)
     found = outcome(name, lines)
     if not found["ended"]:
@@ -135,19 +139,20 @@ def main():
     words = [] if options.loads else options.words or list(WORDS)
     with tempfile.TemporaryDirectory(prefix="tapline-matrix-") as folder:
         base = base_image(folder)
-        found = [run_kernel(k, folder, base, words) for k in kernels.KERNELS
-                 if not options.kernel or k[0] in options.kernel]
+        asked = [k for k in kernels.KERNELS if not options.kernel or k[0] in options.kernel]
+        found = [f for f in (run_kernel(k, folder, base, words) for k in asked) if f]
     counts = tally(found)
+    counts[2] += len(asked) - len(found)  # kernels that cannot be had here
     for sentence in report.grown(f"{ROOT}/docs", found):
         counts[1] += 1
         print(f"FAIL  {sentence}")
-    if not options.kernel and not options.words:
+    if len(found) == len(kernels.KERNELS) and not options.words:
         report.write(f"{ROOT}/docs", found)
     if "TAPLINE_TALLY" in os.environ:  # scripts/test.sh adds up
         with open(os.environ["TAPLINE_TALLY"], "a") as f:
             f.write("{} {} {}\n".format(*counts))
     print("{} passed, {} failed, {} skipped".format(*counts))
-    return 1 if counts[1] or not counts[0] else 0
+    return 1 if counts[1] or not sum(counts) else 0
 
 
 if __name__ == "__main__":
