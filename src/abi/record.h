@@ -60,5 +60,6 @@ enum counter {
 	COUNT_LOST_FRAMES,  /* packets that gave way to records of exchanges */
 	COUNT_LATE,         /* segments with new bytes, right after their connection's end */
 	COUNT_CONTENDED, /* segments left out as another CPU was inside their flow for too long */
+	COUNT_NO_USER, /* sockets that a look at open files had no memory to remember the user of */
 	COUNTERS,
 };

@@ -163,6 +163,8 @@ int owner_files(struct bpf_iter__task_file *ctx)
 	if (!sk || !socket_is_tcp(sk))
 		return 0;
 	u = bpf_sk_storage_get(&socket_users, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!u)
+		count(COUNT_NO_USER, 1);
 	if (!u || u->pass)
 		return 0;
 	owner_of_task(task, &who);

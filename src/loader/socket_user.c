@@ -3,6 +3,7 @@
  * at the start. */
 #include "loader/socket_user.h"
 
+#include "base/log.h"
 #include "loader/iterator.h"
 #include "loader/ladder.h"
 
@@ -15,10 +16,30 @@ int socket_users_prepare(struct session *s, struct bpf_object *obj)
 			    "'tapline doctor'");
 }
 
+/* The kernel takes memory for storage from a small stock, which a look at many sockets uses up
+ * before it is filled again. */
+#define LOOKS 20
+
+int socket_users_look(struct session *s, int files)
+{
+	uint64_t before, after = session_counter(s, COUNT_NO_USER);
+	int r, n = 0;
+
+	do {
+		before = after;
+		r = iterator_run(files);
+		after = session_counter(s, COUNT_NO_USER);
+	} while (!r && after != before && ++n < LOOKS);
+	if (n)
+		log_info("looked at open files %d times, as there was no memory for all sockets",
+			 n + 1);
+	return r;
+}
+
 int socket_users_seek(struct session *s, struct bpf_object *obj)
 {
 	int files = iterator_attach(s, obj, "owner_files", NULL);
-	int r = files < 0 ? files : iterator_run(files);
+	int r = files < 0 ? files : socket_users_look(s, files);
 
 	return r && files >= 0 ? session_fail(s, r, "cannot read the open files: %s", strerror(-r))
 			       : r;

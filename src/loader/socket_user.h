@@ -8,6 +8,10 @@
 /* Before obj is loaded. 0, or -ENOTSUP, said. */
 int socket_users_prepare(struct session *s, struct bpf_object *obj);
 
+/* A look at all open files by the iterator owner_files, attached as files; again and again while
+ * there is no memory for all sockets at once. 0 or -errno. */
+int socket_users_look(struct session *s, int files);
+
 /* After the hooks are attached, so that no socket falls between: looks at all open files, of every
  * process. 0 or -errno, said. */
 int socket_users_seek(struct session *s, struct bpf_object *obj);

@@ -2,6 +2,7 @@
 /* Sockets by cookie, with the counters of the last look: what is new since then goes to a tally.
  * Rates are over the time between two looks at the same socket. */
 #include "base/clock.h"
+#include "loader/socket_user.h"
 #include "tools/top/state.h"
 
 #define AHEAD 4 /* looks, of which a link is fetched */
@@ -278,7 +279,7 @@ static void seek_owners(struct top *t, uint64_t now)
 {
 	if (!t->kernel->bss->unowned || !iterator_may_run(&t->budget, now))
 		return;
-	(void)iterator_run(t->files);
+	(void)socket_users_look(t->session, t->files);
 	iterator_ran(&t->budget, now);
 }
 
@@ -351,7 +352,7 @@ int sockets_open(struct top *t)
 	t->looks = iterator_attach(t->session, obj, "top_looks", t->kernel->maps.socket_users);
 	if (t->looks < 0)
 		return t->looks;
-	r = iterator_run(t->files);
+	r = socket_users_look(t->session, t->files);
 	if (!r)
 		r = sockets_round(t);
 	return r ? session_fail(t->session, r, "cannot look at the sockets: %s", strerror(-r)) : 0;
