@@ -183,6 +183,25 @@ ALWAYS_INLINE u32 flow_unseen(const struct flow *f, const struct flow_segment *v
 	return unseen > 0 ? unseen : 0;
 }
 
+/* A segment of direction d (0: the requester's) is left out. Any CPU may say so. */
+ALWAYS_INLINE void flow_skip(struct flow *f, u32 d)
+{
+	__sync_fetch_and_or(&f->skipped, 1u << d);
+}
+
+/* Segments may have been left out before this one. Those of its own direction within a turn that
+ * goes on lack bytes and no more: numbers count them. Others may have been a turn. */
+ALWAYS_INLINE void flow_skipped(struct flow *f, bool within, u32 d)
+{
+	u32 left;
+
+	if (!f->skipped)
+		return;
+	left = __sync_fetch_and_and(&f->skipped, 0);
+	if (!within || left & ~(1u << d))
+		f->conn.flags |= EX_GAP;
+}
+
 /* Before a turn of the other side that was lost, bytes of this side were lost, too: most likely of
  * its turn before. */
 ALWAYS_INLINE void flow_lost_before(struct flow *f, const struct flow_segment *v)
@@ -200,7 +219,8 @@ ALWAYS_INLINE void flow_lost_before(struct flow *f, const struct flow_segment *v
 		c->response_bytes += hole;
 	c->next[own] = v->s.seq;
 	c->flags |= EX_GAP;
-	f->skipped = 1; /* if they were of the next one, that has a gap */
+	flow_skip(f, 0); /* if they were of the next turn, that has a gap, whoever's it is */
+	flow_skip(f, 1);
 }
 
 /* The tap, or who captured, lost n bytes in front of the segment. They count, and make a turn where
@@ -237,6 +257,7 @@ ALWAYS_INLINE void flow_data(packet_bytes *b, struct flow *f, const struct flow_
 {
 	const struct segment *s = &v->s;
 	struct conn *c = &f->conn;
+	bool within = c->phase == (s->request ? PHASE_REQUEST : PHASE_RESPONSE);
 	u64 before = turn_last_ns(c);
 	struct head_take t = {};
 
@@ -247,10 +268,7 @@ ALWAYS_INLINE void flow_data(packet_bytes *b, struct flow *f, const struct flow_
 			flow_end(f, END_NEXT, s->now);
 	}
 	turn_data(c, s, &t);
-	if (f->skipped) {
-		f->skipped = 0;
-		c->flags |= EX_GAP;
-	}
+	flow_skipped(f, within, turn_index(s->request));
 	if (t.what == (TAKE_START | TAKE_REQUEST))
 		flow_mark(f);
 	if (t.what)

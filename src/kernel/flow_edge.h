@@ -27,7 +27,7 @@ ABI_SIZE(struct flow_key, 48);
 struct flow {
 	struct flow_key key;
 	u32 turn;    /* odd while a CPU is inside; flow_enter() */
-	u32 skipped; /* segments that were not looked at, as another CPU was inside for too long */
+	u32 skipped; /* whose segments were left out since the last: flow_skip() */
 	u64 cookie;  /* no other flow of the run has it */
 	u32 fin[2];  /* last number of the requester (fins has bit 0) and the responder (bit 1) */
 	u8 b_asks;   /* the requester is b of the key */

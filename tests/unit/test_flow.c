@@ -334,6 +334,56 @@ static void test_a_mark_makes_it_a_stream(void **state)
 	records("#1 next 3+3 'one' 'two'; #2 close 9+4 'three' '' stream reqfin rspfin");
 }
 
+/* As where another CPU was inside the flow for too long. */
+static void left_out(bool request)
+{
+	flow_skip(&env.requests.file->cookies->flow, turn_index(request));
+}
+
+/* Bytes of a body count by their numbers, and nothing of it is unknown. */
+static void test_segments_left_out_within_a_turn(void **state)
+{
+	static char text[HEADS_MAX + 1];
+
+	(void)state;
+	memset(text, 'x', HEADS_MAX);
+	begin();
+	handshake();
+	req(0, 0, text);
+	left_out(true);
+	req(5000, 0, "body");
+	rsp(0, 5004, text);
+	left_out(false);
+	rsp(100000, 5004, "end");
+	records("");
+	req(5004, 100003, "next");
+	assert_int_equal(last.flags & EX_GAP, 0);
+	assert_int_equal(last.request_bytes, 5004);
+	assert_int_equal(last.response_bytes, 100003);
+}
+
+/* They may have been a turn of their own, or the start of this one. */
+static void test_segments_left_out_between_turns(void **state)
+{
+	(void)state;
+	begin();
+	handshake();
+	req(0, 0, "one");
+	left_out(true);
+	rsp(0, 3, "ONE");
+	left_out(false);
+	req(3, 3, "two");
+	records("#0 next 3+3 'one' 'ONE' gap");
+	rsp(3, 6, "TWO");
+	left_out(true);
+	rsp(6, 6, "TOO");
+	req(6, 9, "three");
+	records("#1 next 3+6 'two' 'TWOTOO' gap");
+	rsp(9, 11, "THREE");
+	req(11, 14, "four");
+	records("#2 next 5+5 'three' 'THREE'");
+}
+
 static void test_the_end_of_a_file(void **state)
 {
 	(void)state;
@@ -362,6 +412,8 @@ int main(void)
 		cmocka_unit_test(test_data_on_syn),
 		cmocka_unit_test(test_pipelined_requests_are_followed),
 		cmocka_unit_test(test_a_mark_makes_it_a_stream),
+		cmocka_unit_test(test_segments_left_out_within_a_turn),
+		cmocka_unit_test(test_segments_left_out_between_turns),
 		cmocka_unit_test(test_the_end_of_a_file),
 	};
 

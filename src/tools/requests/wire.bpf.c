@@ -240,7 +240,7 @@ ALWAYS_INLINE void wire_segment(struct __sk_buff *skb, const struct flow_key *ke
 		turn = flow_enter(f);
 	if (turn == NO_TURN) {
 		count(COUNT_CONTENDED, 1);
-		f->skipped = 1;
+		flow_skip(f, turn_index(v->from_b == f->b_asks));
 		return;
 	}
 	/* The place of a flow that was forgotten meanwhile may be another's. */
