@@ -32,10 +32,12 @@ static const volatile struct flow unmade = {.turn = MADE_TURN + 1};
 
 /* ---- one CPU at a time ---- */
 
-/* A pass takes less than a microsecond, but an interrupt may come in between: so a CPU waits for
- * about a tenth of a millisecond. Where that is not enough, it has met one that does not run. */
-#define TRIES 256
-#define CALLS 8 /* between two tries, as a try by itself takes no time */
+/* A pass takes less than a microsecond, but the machine may take the CPU away in between: so one
+ * that waits does it for some ten milliseconds, where it can be told to, else for a tenth of one.
+ */
+#define TRIES          32768
+#define TRIES_UNROLLED 256 /* in a loop that the verifier walks */
+#define CALLS          8   /* between two tries, as a try by itself takes no time */
 
 #define NO_TURN 1 /* odd, so it is never taken */
 
@@ -50,22 +52,38 @@ ALWAYS_INLINE u32 flow_try(struct flow *f)
 	return turn;
 }
 
+struct flow_wait {
+	struct flow *f;
+	u32 turn;
+};
+
+/* Nonzero: no more tries. */
+static long flow_try_again(u32 i, struct flow_wait *w)
+{
+	w->turn = flow_try(w->f);
+	if (w->turn != NO_TURN)
+		return 1;
+#pragma unroll
+	for (int k = 0; k < CALLS; k++)
+		(void)bpf_ktime_get_ns();
+	return 0;
+}
+
 /* Not static: verified once. */
 __noinline u32 flow_wait(struct flow *f)
 {
-	u32 turn;
+	struct flow_wait w = {f, NO_TURN};
 
 	if (!f)
 		return NO_TURN;
-	for (int i = 0; i < TRIES; i++) {
-		turn = flow_try(f);
-		if (turn != NO_TURN)
-			return turn;
-#pragma unroll
-		for (int k = 0; k < CALLS; k++)
-			(void)bpf_ktime_get_ns();
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) { /* Linux 5.17 */
+		bpf_loop(TRIES, flow_try_again, &w, 0);
+		return w.turn;
 	}
-	return NO_TURN;
+	for (int i = 0; i < TRIES_UNROLLED; i++)
+		if (flow_try_again(i, &w))
+			break;
+	return w.turn;
 }
 
 ALWAYS_INLINE u32 flow_enter(struct flow *f)
