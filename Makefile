@@ -55,7 +55,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
 
-.PHONY: all check fuzz bench matrix install static programs units man clean format lint rooms
+.PHONY: all check fuzz bench matrix matrix-kernel install static programs units man clean format lint rooms
 all: $(BIN) man
 
 # ---- BPF objects and skeletons ----
@@ -137,6 +137,8 @@ fuzz: $(FUZZERS)
 
 matrix:
 	@scripts/matrix.sh
+matrix-kernel:
+	@scripts/matrix-kernel.sh
 bench: all programs
 	@scripts/bench.sh
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# scripts/deps.sh build|demo|test|bench|matrix: installs the Debian packages that are missing; says nothing if none is.
+# scripts/deps.sh build|demo|test|bench|matrix|matrix-kernel: installs the Debian packages that are missing, and
+# says nothing if none is.
 # No service is started or enabled on the way: the tests start their own servers on free ports.
 set -eu
 
@@ -14,6 +15,7 @@ case ${1:-} in
 build) wanted=$build ;;
 demo) wanted="python3 curl" ;;
 matrix) wanted="qemu-system-x86 cpio kmod debian-archive-keyring" ;;
+matrix-kernel) wanted="make gcc libc6-dev flex bison bc pahole libelf-dev perl python3 xz-utils" ;;
 test | bench)
 	wanted="$build $test"
 	# Only compared with, and large.
@@ -22,7 +24,7 @@ test | bench)
 	command -v node >/dev/null || wanted="$wanted nodejs"
 	;;
 *)
-	echo "usage: scripts/deps.sh build|demo|test|bench|matrix" >&2
+	echo "usage: scripts/deps.sh build|demo|test|bench|matrix|matrix-kernel" >&2
 	exit 2
 	;;
 esac

@@ -36,6 +36,9 @@ side quality""".split()
 # In an emulated guest everything takes so much longer: a factor for limits of time.
 SLOW = int(os.environ.get("TAPLINE_SLOW", "1"))
 
+# Of which kind hooks have to be, where there is a choice: the matrix tries each.
+HOOKS = os.environ.get("TAPLINE_HOOKS")
+
 HTTP = "http"  # the name of HTTP/1.x in the column `protocol`
 
 
@@ -302,6 +305,8 @@ class Tapline:
             command.append(tool)
         if json_rows:
             command += ["-o", "json"]
+        if HOOKS and tool in ("requests", "conns", "top", "latency"):
+            command += ["--hooks", HOOKS]
         self.args = [*before, *command, *[str(a) for a in args]]
         self.ns, self.env, self.wait, self.to_file, self.more = ns, env, wait, to_file, more
         self.out = bytearray()

@@ -17,6 +17,9 @@ KERNELS = (
     ("7.2", "trixie-backports", r"linux-image-7\.2\.\S+-cloud-amd64"),
 )
 
+# Built by `make matrix-kernel`, and taken where it is there.
+OWN = "all"
+
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -89,8 +92,23 @@ def download(options, package, folder):
     return path
 
 
+def own_kernel():
+    """(folder, image), or None: not built, or not as it was."""
+    for image in glob.glob(f"{cache()}/{OWN}/vmlinuz-" + "[0-9a-f]" * 64):
+        if os.path.exists(image + ".sha256") and open(image + ".sha256").read() == sha256(image):
+            return f"{cache()}/{OWN}", image
+    return None
+
+
+def known():
+    """Those that can be asked for."""
+    return KERNELS + (((OWN, None, None),) if own_kernel() else ())
+
+
 def fetch(name, suite, pattern):
     """(folder, image): an unpacked kernel with its modules, and its bootable file."""
+    if name == OWN:
+        return own_kernel()
     folder = f"{cache()}/{name}"
     os.makedirs(folder, exist_ok=True)
     options = apt_options(suite)

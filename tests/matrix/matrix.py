@@ -84,17 +84,27 @@ def boot(kernel, archives, folder, show):
     return lines
 
 
+def tests_of(lines):
+    """(PASS, FAIL or SKIP, the kind of hooks that was asked for, the test)"""
+    kind = None
+    for line in lines:
+        m = re.match(r"HOOKS (\w+)$", line)
+        kind = m.group(1) if m else kind
+        m = re.match(r"(PASS|FAIL|SKIP)  (\S+)  [\d.]+ s", line)
+        if m:
+            yield m.group(1), kind, m.group(2)
+
+
 def outcome(name, lines):
     """What report.py and the tally take of a guest."""
     loads = [json.loads(line[5:]) for line in lines if line.startswith("LOAD ")]
-    tests = [m.groups() for m in (re.match(r"(PASS|FAIL|SKIP)  (\S+)  ([\d.]+) s", line) for line in lines) if m]
     release = next((m.group(1) for m in (re.match(r"kernel\s+ok\s+Linux (\S+)", line) for line in lines) if m), None)
-    return {"name": name, "release": release, "loads": loads, "tests": tests,
+    return {"name": name, "release": release, "loads": loads, "tests": list(tests_of(lines)),
             "ended": any(line.startswith("RESULT ") for line in lines)}
 
 
 def show_line(line):
-    if re.match(r"(PASS|FAIL|SKIP|LOAD|RESULT|    \|)", line):
+    if re.match(r"(PASS|FAIL|SKIP|LOAD|HOOKS|RESULT|    \|)", line):
         print("  " + line[:240], flush=True)
 
 
@@ -122,31 +132,31 @@ def tally(found):
             counts[0 if report.is_fine(load) else 1] += 1
             if not report.is_fine(load):
                 print(f"FAIL  {f['name']}: {load['words']}: {load['why']}")
-        for word, name, _ in f["tests"]:
+        for word, kind, name in f["tests"]:
             counts[("PASS", "FAIL", "SKIP").index(word)] += 1
             if word == "FAIL":
-                print(f"FAIL  {f['name']}: {name}")
+                print(f"FAIL  {f['name']}: {name}" + (f" --hooks {kind}" if kind else ""))
         counts[1] += not f["ended"]
     return counts
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kernel", action="append", choices=[k[0] for k in kernels.KERNELS])
+    parser.add_argument("--kernel", action="append", choices=[k[0] for k in kernels.known()])
     parser.add_argument("--loads", action="store_true", help="only load programs, run no test")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
-    words = [] if options.loads else options.words or list(WORDS)
-    with tempfile.TemporaryDirectory(prefix="tapline-matrix-") as folder:
+    words = [] if options.loads else options.words or ["--rungs", *WORDS]
+    with tempfile.TemporaryDirectory(prefix="tapline-test-matrix-") as folder:
         base = base_image(folder)
-        asked = [k for k in kernels.KERNELS if not options.kernel or k[0] in options.kernel]
+        asked = [k for k in kernels.known() if not options.kernel or k[0] in options.kernel]
         found = [f for f in (run_kernel(k, folder, base, words) for k in asked) if f]
     counts = tally(found)
     counts[2] += len(asked) - len(found)  # kernels that cannot be had here
     for sentence in report.grown(f"{ROOT}/docs", found):
         counts[1] += 1
         print(f"FAIL  {sentence}")
-    if len(found) == len(kernels.KERNELS) and not options.words:
+    if len(found) == len(kernels.known()) and not options.words:
         report.write(f"{ROOT}/docs", found)
     if "TAPLINE_TALLY" in os.environ:  # scripts/test.sh adds up
         with open(os.environ["TAPLINE_TALLY"], "a") as f:

@@ -6,8 +6,8 @@ import json
 HEAD = """# Kernels
 
 What runs where: made by `make matrix`, which boots kernels of Debian's packages in qemu (emulated, one CPU), runs each tool
-there, and then the end-to-end tests that a guest can run; `scripts/matrix.sh --loads` leaves the tests out. The
-instruction counts are kept in `kernels.json`: a run in which one rises by more than a tenth fails.
+there, and then the end-to-end tests that a guest can run, some of them once more on each kind of hook that loads;
+`scripts/matrix.sh --loads` leaves the tests out. `all` is the kernel of `make matrix-kernel`. The instruction counts are kept in `kernels.json`: a run in which one rises by more than a tenth fails.
 
 """
 
@@ -48,12 +48,14 @@ def tools(found):
 
 
 def tests(found):
-    files = sorted({name.split(".")[0] for f in found for _, name, _ in f["tests"]})
+    def label(kind, name):
+        return name.split(".")[0] + (f" `--hooks {kind}`" if kind else "")
+
     rows = []
-    for file in files:
+    for file in sorted({label(kind, name) for f in found for _, kind, name in f["tests"]}):
         row = [file]
         for f in found:
-            words = [word for word, name, _ in f["tests"] if name.split(".")[0] == file]
+            words = [word for word, kind, name in f["tests"] if label(kind, name) == file]
             parts = [f"{words.count(w)} {says}" for w, says in
                      (("PASS", "passed"), ("FAIL", "**failed**"), ("SKIP", "skipped")) if words.count(w)]
             row.append(", ".join(parts) or "-")
