@@ -55,7 +55,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
 
-.PHONY: all check fuzz bench matrix install static programs units man clean format lint rooms
+.PHONY: all check fuzz bench bench-peers matrix install static programs units man clean format lint rooms
 all: $(BIN) man
 
 # ---- BPF objects and skeletons ----
@@ -139,6 +139,8 @@ matrix:
 	@scripts/matrix.sh
 bench: all programs
 	@scripts/bench.sh
+bench-peers: all programs
+	@scripts/bench.sh --only peers $(if $(ROUNDS),--rounds $(ROUNDS))
 
 format:
 	clang-format -i $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]')

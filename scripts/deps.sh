@@ -17,7 +17,7 @@ matrix) wanted="qemu-system-x86 cpio kmod debian-archive-keyring" ;;
 test | bench)
 	wanted="$build $test"
 	# Only compared with, and large.
-	[ "$1" = test ] || wanted="$wanted libbpf-tools bpftrace"
+	[ "$1" = test ] || wanted="$wanted libbpf-tools bpftrace linux-perf sysstat"
 	# Any node will do; another source's package has another name or version.
 	command -v node >/dev/null || wanted="$wanted nodejs"
 	;;
