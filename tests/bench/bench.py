@@ -41,8 +41,8 @@ class Plan:
     tcp_connections: int = 10007  # a prime: what is counted twice or by halves does not give it
     tcp_values: int = 100
     peer_rounds: int = 3
-    peer_seconds: int = 3
-    peer_starts: int = 10
+    peer_seconds: int = 2
+    peer_starts: int = 7
 
 
 QUICK = Plan(rounds=2, few=1, seconds=2, long=4, starts=3, idle=2000, wire_rounds=1, wire_seconds=1,

@@ -51,14 +51,15 @@ class Tool:
 ON_PORT = ["tcp", "port", "80"]
 DROPPED = r"(\d+) packets? dropped by kernel"
 TOOLS = {
-    "tapline": Tool(["tapline", "requests", "-o", "json"], peer_rows.tapline),
-    "tapline_i": Tool(["tapline", "requests", "-i", "@", "-o", "json"], peer_rows.tapline),
+    "tapline": Tool(["tapline", "requests", "-o", "json", "--port", "80"], peer_rows.tapline),
+    "tapline_i": Tool(["tapline", "requests", "-o", "json", "-i", "@", "tcp port 80"], peer_rows.tapline),
     "tshark": Tool(["tshark", "-l", "-n", "-i", "@", "-f", "tcp port 80", "-Y", "http", "-T", "fields",
                     *[w for f in FIELDS for w in ("-e", f)]], peer_rows.columns, r"(\d+) packets? dropped from|\Z"),
     "httpry": Tool(["httpry", "-F", "-i", "@", "-f", "source-port,dest-port,method,request-uri,status-code",
                     "tcp port 80"], peer_rows.columns, r"(\d+) packets dropped"),
     "ngrep": Tool(["ngrep", "-q", "-l", "-W", "byline", "-d", "@", "HTTP", *ON_PORT], peer_rows.ngrep),
-    "tcpdump": Tool(["tcpdump", "-l", "-n", "-A", "-i", "@", *ON_PORT], peer_rows.tcpdump, DROPPED),
+    "tcpdump_l": Tool(["tcpdump", "-l", "-n", "-A", "-i", "@", *ON_PORT], peer_rows.tcpdump, DROPPED),
+    "tcpdump": Tool(["tcpdump", "-n", "-A", "-i", "@", *ON_PORT], peer_rows.tcpdump, DROPPED),
     "tcpdump_w": Tool(["tcpdump", "-n", "-w", "FILE", "-i", "@", *ON_PORT], peer_rows.tcpdump, DROPPED,
                       ["tcpdump", "-n", "-r", "FILE"]),
     "bpftrace": Tool(["bpftrace", "-B", "line", "-e", HTTP_BT], peer_rows.bpftrace),

@@ -87,7 +87,7 @@ def bars(title, unit, groups, series, below="", log=False, form=number):
     parts = list(frame(title, unit, y, below))
     room = (WIDTH - LEFT - RIGHT) / len(groups)
     wide = min(64, room * 0.86 / len(series))
-    small = min(11, wide / 2.1 + 1.5)  # of the numbers above the bars
+    small = min(11, wide / 2.3 + 0.5)  # of the numbers above the bars
     for g, group in enumerate(groups):
         middle = LEFT + room * (g + 0.5)
         parts.append(text(middle, HEIGHT - BOTTOM + 18, group))

@@ -21,20 +21,21 @@ METHOD = """
   has no row that is right or partly right. All rounds together. Programs that show a request and its answer as rows
   of their own are helped: their rows are joined here, by connection. Where packets were lost, that may join an
   answer to an earlier request: a wrong row, or by luck a right one.
-- **Each is started** as one would start it to see rows as they come (lines flushed where there is an option),
+- **Each is started** as one would start it to see rows as they come, lines flushed where there is an option,
   filtered to the server's port, with its rows in a file. The load begins once its packet socket is there, a BPF
   program of it has run, or it says so. After the load it is left alone until it has taken no CPU for 1.5 s, 40 s at
   most, then it gets SIGINT and is waited for: so what lay in its buffers counts as shown. **Behind** is how long it
   worked on after the load's end.
 - **The command lines** are in `tests/bench/peer_load.py`. `tapline requests` watches all sockets of the host, in all
-  namespaces; `-i` and the programs that capture packets watch the server's end of the veth pair. `tcpdump -w` shows
-  nothing itself: `tcpdump -r` reads the file afterwards, and its CPU is in the number. The bpftrace script is what one
-  would write to see nginx's requests: first bytes read and written, with the port of who was accepted. It knows
-  nginx's system calls, and no other server's.
-- **CPU** is that of all processes of the program, user and system, from when it is ready until it has caught up.
-  What the kernel does for it while a packet passes is charged to whoever sends or receives: that shows in the
-  throughput kept and in p99, not here. **Memory** is the most there was, of all its processes together, in the run
-  as fast as it can: of tapline that is its start, when programs are relocated and loaded.
+  namespaces; `-i` and the programs that capture packets watch the server's end of the veth pair. `tcpdump -A` is
+  there with `-l` and without: with it, it takes each packet at once, from a ring with room for few, and so loses
+  some. `tcpdump -w` shows nothing itself: `tcpdump -r` reads the file afterwards, and its CPU is in the number. The
+  bpftrace script is what one would write to see nginx's requests: first bytes read and written, with the port of who
+  was accepted. It knows nginx's system calls, and no other server's.
+- **CPU** is that of all processes of the program, user and system, from when it is ready until it has caught up
+  and was quiet for 1.5 s. What the kernel does for it while a packet passes is charged to whoever sends or receives:
+  that shows in the throughput kept and in p99, not here. **Memory** is the most there was, of all its processes
+  together, in the run as fast as it can: of tapline that is its start, when programs are relocated and loaded.
 - **p99** is of all requests after the first half second, from the time at which each was to be sent: what waits for a
   connection waits in the number. A rate beside it was not reached otherwise.
 - **First row** is from before the program is started until a row with a path of the load can be read from its standard

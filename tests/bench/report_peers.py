@@ -8,7 +8,8 @@ from prose_peers import HEAD, METHOD
 from report_parts import Result, machine_words, ratios, spread, table, wrapped
 
 NAMES = {"nothing": "nothing", "tapline": "tapline requests", "tapline_i": "tapline requests -i", "tshark": "tshark",
-         "httpry": "httpry", "ngrep": "ngrep", "tcpdump": "tcpdump -A", "tcpdump_w": "tcpdump -w, read afterwards",
+         "httpry": "httpry", "ngrep": "ngrep", "tcpdump_l": "tcpdump -A -l", "tcpdump": "tcpdump -A",
+         "tcpdump_w": "tcpdump -w, read afterwards",
          "bpftrace": "bpftrace, a script for nginx"}
 OURS = ("tapline", "tapline_i")
 STEADY = ("5k", "20k")  # the rates whose p99 is told
@@ -95,19 +96,27 @@ def figures(peers):
     yield ("time to the first row", "ms", {n: statistics.median(v) for n, v in first.items() if v}, False, "1k")
 
 
+def better(values, own, more):
+    """What of values is better than own's, the best first; not our own others."""
+    found = [(v, n) for n, v in values.items() if n not in OURS and (v > values[own] if more else v < values[own])]
+    return [(n, v) for v, n in sorted(found, reverse=more)]
+
+
 def ahead(peers):
-    """A sentence for each figure in which a peer is ahead of ours."""
+    """Words for each figure in which a peer is ahead of ours."""
     for what, unit, values, more, rate in figures(peers):
+        said = []
         for own in OURS:
-            if own not in values:
-                continue
-            better = {n: v for n, v in values.items()
-                      if n not in OURS and (v > values[own] if more else v < values[own])}
-            if better:
-                said = ", ".join(f"{NAMES[n]} {plot.number(v)} {unit} ({share(peers, rate, n):.1%} right)"
-                                 for n, v in sorted(better.items(), key=lambda item: item[1], reverse=more))
-                yield (f"{what[0].upper()}{what[1:]}: {said} {'is' if len(better) == 1 else 'are'} ahead of "
-                       f"`{NAMES[own]}`, {plot.number(values[own])} {unit}.")
+            theirs = []
+            for name, v in better(values, own, more) if own in values else ():
+                whole = share(peers, rate, name)
+                theirs.append(f"{NAMES[name]} {plot.number(v)} {unit}"
+                              + (f" (with {whole:.1%} of its rows right)" if whole < 0.9995 else ""))
+            if theirs:
+                ours = f"`{NAMES[own]}` ({plot.number(values[own])} {unit})"
+                said.append(f"Ahead of {ours}: {'; '.join(theirs)}.")
+        if said:
+            yield f"**{what[0].upper() + what[1:]}.** {' '.join(said)}"
 
 
 # ---- the section ----
@@ -121,7 +130,8 @@ def rows_table(peers):
             lost = [r[rate][name]["lost"] for r in peers["rounds"]]
             rows.append([NAMES[name] if rate == "1k" else "", words_of(peers, rate), *[f"{n:,}" for n in counts],
                          f"{counts[1] / counts[0]:.2%}", "not told" if None in lost else f"{sum(lost):,}"])
-    return table(["", "rate", "requests", "right", "partly", "wrong", "missing", "right", "it says it lost"], rows)
+    return table(["", "rate", "requests", "right", "partly", "wrong", "missing", "share right", "lost, as it says"],
+                 rows)
 
 
 def p99_words(peers, rate, name):
@@ -165,7 +175,7 @@ def first_table(peers):
 
 def others_table(peers):
     rows = [[f"`{name}`", f"does not start here: {r['why']}" if "why" in r else
-             f"{r['lines']:,} lines, {r['paths']:,} with a path of the load"] for name, r in peers["others"].items()]
+             f"lines: {r['lines']:,}, with a path of the load: {r['paths']:,}"] for name, r in peers["others"].items()]
     rows += [[NAMES[name], f"does not start here: {why}"] for name, why in peers["refused"].items()]
     return table(["", "at 100 requests a second"], rows)
 
@@ -213,7 +223,7 @@ def plots(peers):
             each(lambda _, n: statistics.median(kept(peers, n)) * 100, ["most"])),
         "peers-p99.svg": plot.bars(
             "p99 of the server that is watched", "ms", steady,
-            each(lambda rate, n: median(peers, rate, n, p99_ms), STEADY, ["nothing", *names]), "requests a second",
+            each(lambda rate, n: median(peers, rate, n, p99_ms), STEADY, [*names, "nothing"]), "requests a second",
             log=True),
         "peers-cpu.svg": plot.bars(
             "CPU of the program that watches", "ms for 1,000 requests", groups,
