@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Judges the raw numbers of peer_measures.py, writes their section of docs/PERFORMANCE.md and its plots."""
 
+import math
 import statistics
 
 import plot
@@ -111,7 +112,7 @@ def ahead(peers):
             for name, v in better(values, own, more) if own in values else ():
                 whole = share(peers, rate, name)
                 theirs.append(f"{NAMES[name]} {plot.number(v)} {unit}"
-                              + (f" (with {whole:.1%} of its rows right)" if whole < 0.9995 else ""))
+                              + (f" (with {whole:.2%} of the rows right)" if whole < 1 else ""))
             if theirs:
                 ours = f"`{NAMES[own]}` ({plot.number(values[own])} {unit})"
                 said.append(f"Ahead of {ours}: {'; '.join(theirs)}.")
@@ -205,6 +206,11 @@ def section(peers):
     )
 
 
+def at_least(percent):
+    """Rounded down: 100 is all."""
+    return plot.number(math.floor(percent * 10) / 10)
+
+
 def plots(peers):
     """File name -> SVG."""
     names, rates = measured(peers), list(peers["rates"])
@@ -217,7 +223,7 @@ def plots(peers):
     return {
         "peers-rows.svg": plot.bars(
             "Rows with the right method, path, status and client port", "% of the requests in nginx's log", groups,
-            each(lambda rate, n: share(peers, rate, n) * 100), "requests a second"),
+            each(lambda rate, n: share(peers, rate, n) * 100), "requests a second", form=at_least),
         "peers-kept.svg": plot.bars(
             "Throughput of the server that is watched", "% of that with nothing beside it", groups[-1:],
             each(lambda _, n: statistics.median(kept(peers, n)) * 100, ["most"])),
