@@ -19,7 +19,7 @@ matrix-kernel) wanted="make gcc libc6-dev flex bison bc pahole libelf-dev perl p
 test | bench)
 	wanted="$build $test"
 	# Only compared with, and large.
-	[ "$1" = test ] || wanted="$wanted libbpf-tools bpftrace"
+	[ "$1" = test ] || wanted="$wanted libbpf-tools bpftrace linux-perf sysstat"
 	# Any node will do; another source's package has another name or version.
 	command -v node >/dev/null || wanted="$wanted nodejs"
 	;;

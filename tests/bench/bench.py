@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What tapline costs: bench.py [--quick] [--only wire|tcp|top]. Measures, prints the numbers beside their targets,
+"""What tapline costs: bench.py [--quick] [--only wire|tcp|top|peers] [--rounds N]. Measures, prints the numbers beside their targets,
 and writes docs/performance.json and docs/PERFORMANCE.md. Ends with 1 when calls were lost or too little was
 kept.
 
 --quick: a few seconds of each, to see that the benchmark works; judges losses only, and writes nothing.
---only: only what is measured on the wire tap, beside TCP tools, or of tapline top; the other numbers stay as
-they are.
+--only: only what is measured on the wire tap, beside TCP tools, of tapline top, or beside other programs that
+show requests; the other numbers stay as they are. --rounds: of the last of these.
 """
 
 import argparse
@@ -19,6 +19,7 @@ sys.dont_write_bytecode = True
 import load  # sets the way to lib
 import lib
 import measures
+import peer_measures
 import report
 import tcp_measures
 import top_measures
@@ -39,17 +40,21 @@ class Plan:
     tcp_seconds: int = 2
     tcp_connections: int = 10007  # a prime: what is counted twice or by halves does not give it
     tcp_values: int = 100
+    peer_rounds: int = 3
+    peer_seconds: int = 2
+    peer_starts: int = 7
 
 
 QUICK = Plan(rounds=2, few=1, seconds=2, long=4, starts=3, idle=2000, wire_rounds=1, wire_seconds=1,
-             tcp_rounds=1, tcp_seconds=1, tcp_connections=1009, tcp_values=20)
+             tcp_rounds=1, tcp_seconds=1, tcp_connections=1009, tcp_values=20,
+             peer_rounds=1, peer_seconds=1, peer_starts=1)
 
 
 def measure(plan, only):
     busy = load.machine()["load_before"]
     if busy > 0.5:
         print(f"bench: this machine is busy (load {busy:.1f}): the numbers will show it")
-    apart = {"wire": wire_measures, "tcp": tcp_measures, "top": top_measures}
+    apart = {"wire": wire_measures, "tcp": tcp_measures, "top": top_measures, "peers": peer_measures}
     if only:
         return {only: apart[only].measure(plan)}
     return {
@@ -83,10 +88,13 @@ def check_here(plan):
 def main():
     parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a few seconds of each; writes nothing")
-    parser.add_argument("--only", choices=["wire", "tcp", "top"], help="only this part; the page's others stay")
+    parser.add_argument("--only", choices=["wire", "tcp", "top", "peers"],
+                        help="only this part; the page's others stay")
+    parser.add_argument("--rounds", type=int, help="of the part peers: 3")
     args = parser.parse_args()
     quick = args.quick
     plan = QUICK if quick else Plan()
+    plan.peer_rounds = args.rounds or plan.peer_rounds
     check_here(plan)
     begin = time.monotonic()
     raw = measure(plan, args.only)

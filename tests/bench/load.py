@@ -25,12 +25,13 @@ PATH = "/1k"
 FLOOR = os.path.join(lib.BUILD, "bench", "floor")
 
 
-def nginx(log=False, pinned=False, wire=None):
+def nginx(log=False, pinned=False, wire=None, more=""):
     """nginx that answers 1 KB from memory, with a worker for each CPU of the server's half; without a log
     it is faster, and tapline's share larger. pinned: each worker to a CPU, and its load to the others.
-    wire: server and load are its two hosts (wire_load.Wire), else both are on loopback."""
+    wire: server and load are its two hosts (wire_load.Wire), else both are on loopback. more: of its server
+    block."""
     quiet = "" if log else "access_log off;"
-    server = lib.Nginx(f"{quiet} location / {{ return 200 '{'x' * 1024}'; }}", workers=len(SERVER_CPUS),
+    server = lib.Nginx(f"{quiet} location / {{ return 200 '{'x' * 1024}'; }} {more}", workers=len(SERVER_CPUS),
                        buffered=log, ns=wire and wire.server, port=wire and wire.port)
     server.pinned, server.wire = pinned, wire
     for worker, cpu in zip(lib.children(server.pid), SERVER_CPUS if pinned else ()):

@@ -10,6 +10,7 @@ import sys
 sys.dont_write_bytecode = True
 import prose_tcp
 import prose_wire
+import report_peers
 import report_tcp
 import report_top
 import report_wire
@@ -24,7 +25,7 @@ NAMES = {"nothing": "nothing", "floor": "four empty programs", "by_path": "`tapl
 
 
 # Measured by themselves with --only, and judged and written by modules of their own.
-PARTS = {"wire": report_wire, "tcp": report_tcp, "top": report_top}
+PARTS = {"wire": report_wire, "tcp": report_tcp, "top": report_top, "peers": report_peers}
 
 
 def hook_times(raw):
@@ -226,6 +227,10 @@ def write(raw):
         f.write("\n")
     with open(PAGE, "w") as f:
         f.write(page(raw))
+    for name, part in PARTS.items():
+        for file, svg in part.plots(raw[name]).items() if name in raw and hasattr(part, "plots") else ():
+            with open(os.path.join(DOCS, file), "w") as f:
+                f.write(svg)
 
 
 if __name__ == "__main__":

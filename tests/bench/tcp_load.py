@@ -68,14 +68,14 @@ def programs_ran(pid):
 
 
 class Peer(load.Peer):
-    """One of THEIRS, ready once connections make a program of it run."""
+    """One of THEIRS, or a command, ready once connections make a program of it run."""
 
-    def __init__(self, name):
+    def __init__(self, name, command=None):
         self.directory = contextlib.ExitStack()
         self.rows_path = os.path.join(self.directory.enter_context(lib.temp_dir()), "rows")
         with Floor("stats"), open(self.rows_path, "wb") as out:
             self.begin = time.perf_counter()
-            super().__init__(*TRACEFS, *THEIRS[name][0], stdout=out)
+            super().__init__(*TRACEFS, *(command or THEIRS[name][0]), stdout=out)
 
     def wait_ready(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
