@@ -35,7 +35,7 @@ def load(words):
     why = next((line for line in reversed(said) if line.startswith("tapline: ")), "") if done.returncode else ""
     print("LOAD " + json.dumps({
         "words": words, "status": done.returncode, "why": why.removeprefix("tapline: "),
-        "hooks": [m.group(1) for m in re.finditer(r"attached \w+ to (\S+)", done.stderr)],
+        "kinds": sorted({m.group(1) for m in re.finditer(r"attached \w+ to (\w+)/\S+", done.stderr)}),
         "verified": {m.group(1): int(m.group(2))
                      for m in re.finditer(r"loaded (\w+): (\d+) instructions verified", done.stderr)}}), flush=True)
     if done.returncode:

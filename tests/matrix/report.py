@@ -7,7 +7,8 @@ HEAD = """# Kernels
 
 What runs where: made by `make matrix`, which boots kernels of Debian's packages in qemu (emulated, one CPU), runs each tool
 there, and then the end-to-end tests that a guest can run, some of them once more on each kind of hook that loads;
-`scripts/matrix.sh --loads` leaves the tests out. `all` is the kernel of `make matrix-kernel`. The instruction counts are kept in `kernels.json`: a run in which one rises by more than a tenth fails.
+`scripts/matrix.sh --loads` leaves the tests out. `all` is the kernel of `make matrix-kernel`. What was found is kept in
+`kernels.json`: a run renews what is of its kernels, and fails where a count of verified instructions is over a tenth more.
 
 """
 
@@ -25,60 +26,68 @@ def table(head, rows):
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
-def kind_of(hook):
-    return hook.split("/")[0]
-
-
 def cell(load):
     if load is None:
         return "-"
     if load["status"]:
         return load["why"].split("; ")[0].split(": run ")[0] if is_fine(load) else "**refused**"
-    return ", ".join(sorted({kind_of(h) for h in load["hooks"]})) or "ok"
+    return ", ".join(load["kinds"]) or "ok"
 
 
-def by_words(found):
-    return {load["words"]: load for load in found["loads"]}
-
-
-def tools(found):
-    names = [load["words"] for load in found[-1]["loads"]]
-    rows = [[f"`{name}`"] + [cell(by_words(f).get(name)) for f in found] for name in names]
-    return table(["command"] + [f"{f['name']} ({f['release']})" for f in found], rows)
-
-
-def tests(found):
-    def label(kind, name):
-        return name.split(".")[0] + (f" `--hooks {kind}`" if kind else "")
-
-    rows = []
-    for file in sorted({label(kind, name) for f in found for _, kind, name in f["tests"]}):
-        row = [file]
-        for f in found:
-            words = [word for word, kind, name in f["tests"] if label(kind, name) == file]
-            parts = [f"{words.count(w)} {says}" for w, says in
-                     (("PASS", "passed"), ("FAIL", "**failed**"), ("SKIP", "skipped")) if words.count(w)]
-            row.append(", ".join(parts) or "-")
-        rows.append(row)
-    return table(["tests"] + [f["name"] for f in found], rows)
-
-
-def verified(found):
-    """{"command: program": {kernel: instructions}}"""
+def counted(tests):
+    """{"file, or file and kind of hooks": {PASS: how many, …}}"""
     counts = {}
-    for f in found:
-        for load in f["loads"]:
-            if "--hooks" in load["words"]:
-                continue  # the same programs again
-            for program, n in load["verified"].items():
-                counts.setdefault(f"{load['words']}: {program}", {})[f["name"]] = n
+    for word, kind, name in tests:
+        file = name.split(".")[0] + (f" `--hooks {kind}`" if kind else "")
+        by_word = counts.setdefault(file, {})
+        by_word[word] = by_word.get(word, 0) + 1
     return counts
 
 
-def instructions(found):
-    counts = verified(found)
-    rows = [[f"`{name}`"] + [str(counts[name].get(f["name"], "-")) for f in found] for name in sorted(counts)]
-    return table(["program"] + [f["name"] for f in found], rows)
+def kept(folder):
+    """{kernel: what its last run found}"""
+    try:
+        with open(f"{folder}/kernels.json", encoding="utf-8") as f:
+            return json.load(f)
+    except FileNotFoundError:
+        return {}
+
+
+def names(kernels, part):
+    return list(dict.fromkeys(name for k in kernels.values() for name in k[part]))
+
+
+def tools(kernels):
+    rows = [[f"`{name}`"] + [cell(k["loads"].get(name)) for k in kernels.values()] for name in names(kernels, "loads")]
+    return table(["command"] + [f"{name} ({k['release']})" for name, k in kernels.items()], rows)
+
+
+SAID = {"PASS": "passed", "FAIL": "**failed**", "SKIP": "skipped"}
+
+
+def tests(kernels):
+    rows = []
+    for file in sorted(names(kernels, "tests")):
+        counts = [k["tests"].get(file, {}) for k in kernels.values()]
+        rows.append([file] + [", ".join(f"{c[w]} {says}" for w, says in SAID.items() if w in c) or "-" for c in counts])
+    return table(["tests", *kernels], rows)
+
+
+def verified(kernels):
+    """{"command: program": {kernel: instructions}}"""
+    counts = {}
+    for name, k in kernels.items():
+        for words, load in k["loads"].items():
+            if "--hooks" not in words:  # else the same programs again
+                for program, n in load["verified"].items():
+                    counts.setdefault(f"{words}: {program}", {})[name] = n
+    return counts
+
+
+def instructions(kernels):
+    counts = verified(kernels)
+    rows = [[f"`{name}`"] + [str(counts[name].get(k, "-")) for k in kernels] for name in sorted(counts)]
+    return table(["program", *kernels], rows)
 
 
 GROWTH = 1.1
@@ -86,28 +95,30 @@ GROWTH = 1.1
 
 def grown(folder, found):
     """Programs for which a verifier now takes over a tenth more than kernels.json says: sentences."""
-    try:
-        with open(f"{folder}/kernels.json", encoding="utf-8") as f:
-            before = json.load(f)["verified"]
-    except FileNotFoundError:
-        return []
+    before = verified(kept(folder))
     return [f"{kernel}: {name}: {n} instructions verified, {before[name][kernel]} before"
-            for name, counts in verified(found).items() for kernel, n in counts.items()
+            for name, counts in verified({f["name"]: f for f in found}).items() for kernel, n in counts.items()
             if n > GROWTH * before.get(name, {}).get(kernel, n)]
 
 
-def write(folder, found):
+def write(folder, found, order):
+    """Renews the page with what was found; order: of the kernels."""
+    every = kept(folder)
+    for f in found:
+        of_tests = counted(f["tests"]) or every.get(f["name"], {}).get("tests", {})
+        every[f["name"]] = {"release": f["release"], "loads": f["loads"], "tests": of_tests}
+    kernels = {name: every[name] for name in order if name in every}
     with open(f"{folder}/KERNELS.md", "w") as out:
         out.write(HEAD)
         out.write("## Tools\n\nEach command line ran for a second; the cell has the kinds of hooks that it took, or what it "
                   "said.\n\n")
-        out.write(tools(found))
-        if any(f["tests"] for f in found):
-            out.write("\n## Tests\n\n")
-            out.write(tests(found))
+        out.write(tools(kernels))
+        if names(kernels, "tests"):
+            out.write("\n## Tests\n\nOf each file, or part of one; what is skipped wants what the guest has not.\n\n")
+            out.write(tests(kernels))
         out.write("\n## Verified instructions\n\nWhat the kernel's verifier went through, of at most 1,000,000; kernels "
                   "before 5.16 do not tell.\n\n")
-        out.write(instructions(found))
+        out.write(instructions(kernels))
     with open(f"{folder}/kernels.json", "w") as out:
-        json.dump({"verified": verified(found)}, out, indent=1, sort_keys=True)
+        json.dump(kernels, out, indent=1)
         out.write("\n")
