@@ -55,7 +55,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
 
-.PHONY: all check fuzz bench matrix install static programs units man clean format lint rooms
+.PHONY: all check fuzz bench matrix soak install static programs units man clean format lint rooms
 all: $(BIN) man
 
 # ---- BPF objects and skeletons ----
@@ -139,6 +139,9 @@ matrix:
 	@scripts/matrix.sh
 bench: all programs
 	@scripts/bench.sh
+HOURS ?= 1
+soak:
+	@scripts/soak.sh $(HOURS)
 
 format:
 	clang-format -i $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]')
