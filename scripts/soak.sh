@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# scripts/soak.sh [HOURS] [--page|--again]: runs requests, conns, top, latency and count for HOURS (1; fractions are fine)
+# scripts/soak.sh [HOURS] [--page|--again]: runs requests, conns, top, latency and count for HOURS (1; at least 0.02)
 # under mixed traffic, samples what they hold, and fails if anything grows or a call has no row. Takes about
-# 0.3 of a CPU. From 0.9 hours on, or with --page, it writes docs/SOAK.md, docs/soak.svg and docs/soak.json.
+# 0.3 of a CPU. From 0.9 hours on, or with --page, it writes docs/SOAK.md, its plots and docs/soak.json.
 # --again: the last run is judged again.
 set -eu
 cd "$(dirname "$0")/.."

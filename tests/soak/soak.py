@@ -22,11 +22,12 @@ import load
 import page
 import watch
 
-# Below the ports of the end-to-end tests and of clients, so that only this run's traffic is on them.
-NGINX, ECHO, HOLE, STREAM = PORTS = [18080, 18081, 18082, 18083]
+# Below the ports of the end-to-end tests and of clients, and other ones for another run at the same time:
+# --port takes those of the whole host, and only this run's traffic is on them.
+NGINX, ECHO, HOLE, STREAM = PORTS = [18000 + os.getpid() % 400 * 4 + n for n in range(4)]
 ADDRESSES = {"far": ("10.214.3.2", "fd14:3::2"), "lo": ("127.0.0.1", "::1")}
 LAST = os.path.join(lib.BUILD, "soak-last.json")  # what a run found, whatever comes of it
-LONG = 0.9  # hours from which on a run makes the page
+SHORT, LONG = 0.02, 0.9  # hours: of the shortest run, and from which on it makes the page
 LETTERS = {"a": "far", "b": "lo"}
 SERVER = """
     location / { return 200 'hello\\n'; }
@@ -157,9 +158,12 @@ def main():
     options = parser.parse_args()
     lib.become_subreaper()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    if options.hours < SHORT:
+        parser.error(f"a run takes {SHORT} hours or more, else its cycles have no quiet part")
     if not options.again:
+        found = soak(options.hours)
         with open(LAST, "w") as f:
-            json.dump(soak(options.hours), f)
+            json.dump(found, f)
     with open(LAST) as f:
         result = json.load(f)
     result["checks"] = judge.checks(result)
