@@ -55,7 +55,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
 
-.PHONY: all check fuzz bench bench-peers matrix matrix-kernel install static programs units man clean format lint rooms
+.PHONY: all check fuzz bench bench-peers matrix matrix-kernel install static programs units man clean format lint rooms soak
 all: $(BIN) man
 
 # ---- BPF objects and skeletons ----
@@ -143,6 +143,9 @@ bench: all programs
 	@scripts/bench.sh
 bench-peers: all programs
 	@scripts/bench.sh --only peers $(if $(ROUNDS),--rounds $(ROUNDS))
+HOURS ?= 1
+soak:
+	@scripts/soak.sh $(HOURS)
 
 format:
 	clang-format -i $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]')

@@ -287,6 +287,20 @@ def test_threads_accept_for_their_process():
     equal({r["pid"] for r in rows}, {os.getpid()}, "pids")
 
 
+def test_accept_of_a_connection_that_was_reset_before():
+    """The socket has no port of its own any longer; --port finds it all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with conns("--event", "accept,close", "--port", port) as t:
+            client = socket.create_connection(listener.getsockname())
+            client_port = client.getsockname()[1]
+            reset(client)
+            t.expect_rows(1, event="close", local_port=port)
+            listener.accept()[0].close()
+            row = one(t.expect_rows(1, event="accept"), event="accept")
+            equal((row["local_port"], row["remote_port"], row["pid"]), (port, client_port, os.getpid()), "accept")
+
+
 def test_io_uring_accepts_and_its_processes():
     for args in ([], ["async"]):
         with Proc(program("uring_server"), *args, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
