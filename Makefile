@@ -82,17 +82,17 @@ $(LIB_OBJ): $(B)/%.o: src/%.c
 $(TOOL_OBJ) $(B)/main.o: $(B)/%.o: src/%.c | $(SKELS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
-$(LIB): $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
-$(BIN): $(B)/main.o $(TOOL_OBJ) $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
-ifdef COVERAGE
-$(BIN): $(B)/counters.o
-$(BIN): LDFLAGS += -Wl,--wrap=seccomp_load
 $(B)/counters.o: tests/coverage/counters.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+$(LIB): $(LIB_OBJ) $(if $(COVERAGE),$(B)/counters.o)
+	@rm -f $@
+	ar rcs $@ $^
+$(BIN): $(B)/main.o $(TOOL_OBJ) $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(B)/main.o $(TOOL_OBJ) $(LIB) $(LIBS) -o $@
+
+ifdef COVERAGE
+$(BIN) $(PROGRAMS): LDFLAGS += -Wl,--wrap=seccomp_load -Wl,-u,__wrap_seccomp_load
 endif
 
 # One binary that needs nothing of the machine it runs on. libpcap stays out: src/filter/libpcap.c.

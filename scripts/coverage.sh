@@ -3,7 +3,7 @@
 # scripts/coverage.sh [--units] [SUBSTRING...]: which lines and branches of the user side the tests reach, file by
 # file; exit status 1 where the parsers or the engine are below 95% of lines, or a unit test fails. Runs the unit
 # tests and the end-to-end tests (with SUBSTRING: those whose names contain one) on a build of its own, without
-# optimization, and so takes somewhat longer than they do; --units: the unit tests alone, half a minute, no root.
+# optimization, and so takes somewhat longer than they do; --units: the unit tests alone, a minute, no root.
 # End-to-end tests that fail are shown and decide nothing: some measure, which such a build does badly.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,8 +11,6 @@ cd "$(dirname "$0")/.."
 build=build/coverage
 # scripts/test.sh counts the same tests elsewhere.
 unset TAPLINE_TALLY
-# A program that runs as another user cannot write its counters: nobody has to hear of it on standard error.
-export GCOV_ERROR_FILE=/dev/null
 
 compile() { make --no-print-directory -s -j"$(nproc)" COVERAGE=1 "$@"; }
 failures() { grep -v -E '^(PASS|SKIP)|^[0-9]+ passed' || true; }
