@@ -17,7 +17,7 @@ BPFTOOL := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 MULTIARCH := $(shell $(CC) -print-multiarch)
 BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 
-B := build$(if $(SANITIZE),/sanitize)
+B := build$(if $(SANITIZE),/sanitize)$(if $(COVERAGE),/coverage)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wvla -Wformat=2 -Wundef -Wno-missing-field-initializers -Werror
@@ -30,6 +30,10 @@ LIBS := $(STATIC_LIBS) -lpcap
 ifdef SANITIZE
 CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LDFLAGS += -fsanitize=address,undefined
+endif
+ifdef COVERAGE
+CFLAGS += --coverage -O0
+LDFLAGS += --coverage
 endif
 BPF_CFLAGS := -g -O2 -std=gnu11 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -D__bpf__ -Isrc \
 	-isystem /usr/include/$(MULTIARCH) -Wall -Wextra -Werror -Wno-unused-parameter \
@@ -55,7 +59,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
 
-.PHONY: all check fuzz bench bench-peers matrix matrix-kernel install static programs units man clean format lint rooms soak
+.PHONY: all check fuzz bench bench-peers matrix matrix-kernel install static programs units man clean format lint rooms soak coverage
 all: $(BIN) man
 
 # ---- BPF objects and skeletons ----
@@ -78,11 +82,18 @@ $(LIB_OBJ): $(B)/%.o: src/%.c
 $(TOOL_OBJ) $(B)/main.o: $(B)/%.o: src/%.c | $(SKELS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
-$(LIB): $(LIB_OBJ)
+$(B)/counters.o: tests/coverage/counters.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+$(LIB): $(LIB_OBJ) $(if $(COVERAGE),$(B)/counters.o)
 	@rm -f $@
 	ar rcs $@ $^
 $(BIN): $(B)/main.o $(TOOL_OBJ) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(B)/main.o $(TOOL_OBJ) $(LIB) $(LIBS) -o $@
+
+ifdef COVERAGE
+$(BIN) $(PROGRAMS): LDFLAGS += -Wl,--wrap=seccomp_load -Wl,-u,__wrap_seccomp_load
+endif
 
 # One binary that needs nothing of the machine it runs on. libpcap stays out: src/filter/libpcap.c.
 static: $(B)/tapline-static
@@ -102,6 +113,7 @@ man: $(BIN)
 	@$(BIN) --completion > $(B)/completion/tapline
 
 # ---- tests ----
+$(B)/unit/test_memory: LDFLAGS += -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pcap_open_dead
 $(UNITS): $(B)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Itests/unit -MMD -MP $(LDFLAGS) $< $(LIB) $(LIBS) -lcmocka -o $@
@@ -135,6 +147,8 @@ $(FUZZERS): build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard src/*/*.h sr
 fuzz: $(FUZZERS)
 	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
 
+coverage:
+	@scripts/coverage.sh
 matrix:
 	@scripts/matrix.sh
 matrix-kernel:

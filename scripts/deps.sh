@@ -7,7 +7,7 @@ set -eu
 
 build="make gcc libc6-dev clang-19 bpftool libbpf-dev libelf-dev zlib1g-dev libseccomp-dev libcap-dev
 	libpcap0.8-dev uthash-dev"
-test="clang-format clang-tidy-19 libclang-rt-19-dev shellcheck libcmocka-dev liburing-dev node-llhttp
+test="clang-format clang-tidy-19 libclang-rt-19-dev shellcheck libcmocka-dev gcovr liburing-dev node-llhttp
 	nginx-light haproxy wrk apache2-utils nghttp2-client curl openssl python3 nftables iproute2 tcpdump nmap
 	iputils-ping tshark wireshark-common ngrep httpry procps util-linux mandoc bash-completion"
 

@@ -74,6 +74,7 @@ step "docs" python3 scripts/docs-check.py
 step "clang-tidy" scripts/lint.sh tidy
 units ""
 units SANITIZE=1
+step "coverage of parsers and engine" scripts/coverage.sh --units
 step "fuzz" make -j"$jobs" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-5}"
 step "static build" make -j"$jobs" static
 many scripts/e2e.sh

@@ -27,7 +27,6 @@ static int reserve(struct histogram *h, uint32_t used)
 {
 	uint32_t cells = h->cells ? h->cells : CELLS_MIN;
 
-	used = MIN(used, BUCKETS);
 	while (used > cells / 4 * 3)
 		cells *= 2;
 	if (cells == h->cells)
@@ -78,29 +77,6 @@ int histogram_add_many(struct histogram *h, uint64_t value, uint64_t n)
 	if (__builtin_mul_overflow(n, value, &sum))
 		sum = UINT64_MAX;
 	sum_up(h, n, sum, value);
-	return 0;
-}
-
-int histogram_merge(struct histogram *into, const struct histogram *from)
-{
-	int err = reserve(into, into->used + from->used);
-
-	if (err)
-		return err;
-	for (uint32_t i = 0; i < from->cells; i++) {
-		uint32_t tag = from->cell[i] & CELL_BUCKET;
-
-		if (!tag)
-			continue;
-		uint64_t *c = cell_of(into->cell, into->cells, tag - 1);
-
-		if (!*c) {
-			*c = tag;
-			into->used++;
-		}
-		*c += from->cell[i] - tag;
-	}
-	sum_up(into, from->count, from->sum, from->max);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* A mergeable histogram of durations for percentiles with a known error: the buckets of
- * abi/bucket.h, held sparsely so that thousands of groups can each have one. */
+/* A histogram of durations for percentiles with a known error: the buckets of abi/bucket.h, held
+ * sparsely so that thousands of groups can each have one. */
 #pragma once
 
 #include "base/def.h"
@@ -16,9 +16,6 @@ struct histogram {
 int histogram_add(struct histogram *h, uint64_t value);
 /* The same value n times, less than 2^48. */
 int histogram_add_many(struct histogram *h, uint64_t value, uint64_t n);
-
-/* Adds all of from, which stays as it is. 0, or -ENOMEM with into as it was. */
-int histogram_merge(struct histogram *into, const struct histogram *from);
 
 /*
  * out[i] is the q[i] quantile (0 to 1, ascending): the value of rank ceil(q * count), within

@@ -18,10 +18,17 @@ int iterator_attach(struct session *s, struct bpf_object *obj, const char *progr
 		    const struct bpf_map *map)
 {
 	union bpf_iter_link_info info = {.map.map_fd = map ? (uint32_t)bpf_map__fd(map) : 0};
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+	struct bpf_iter_attach_opts opts;
 	struct bpf_program *p = bpf_object__find_program_by_name(obj, program);
-	struct bpf_link *link = bpf_program__attach_iter(p, map ? &opts : NULL);
+	struct bpf_link *link;
 
+	/* libbpf refuses the options if the padding at their end is not zero, which an initializer,
+	 * and so LIBBPF_OPTS, leaves to chance. */
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.link_info = &info;
+	opts.link_info_len = sizeof(info);
+	link = bpf_program__attach_iter(p, map ? &opts : NULL);
 	if (!link)
 		return session_fail(s, -errno, "cannot attach %s (%s): run 'tapline doctor'",
 				    bpf_program__section_name(p), strerror(errno));

@@ -241,7 +241,7 @@ def sniffers(port):
     """Command lines by name, of those that are for orientation, and the names that are not installed."""
     only = f"tcp port {port}"
     commands = {
-        "tcpdump": ["tcpdump", "-i", "lo", "-w", "/dev/null", only],
+        "tcpdump": ["tcpdump", "-i", "lo", "-Z", "root", "-w", "/dev/null", only],
         "httpry": ["httpry", "-i", "lo", "-o", "/dev/null", only],
         "ngrep": ["ngrep", "-q", "-d", "lo", "HTTP", only],
         "tshark": ["tshark", "-i", "lo", "-f", only, "-d", f"tcp.port=={port},http", "-Y", "http"],

@@ -108,7 +108,7 @@ class Program:
 
 
 PROGRAMS = {
-    "tcpdump": Program("tcpdump -i @ -w /dev/null", r"(\d+) packets? dropped by kernel"),
+    "tcpdump": Program("tcpdump -Z root -i @ -w /dev/null", r"(\d+) packets? dropped by kernel"),
     "ngrep": Program("ngrep -q -d @ HTTP"),
     "httpry": Program("httpry -i @ -o /dev/null", r"(\d+) packets dropped", r"(\d+) http packets parsed"),
     # Of dropped packets it says nothing when there were none.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Link layers of captures: each known type, tags, cut frames, and refusals.
  * tshark's opinion is asked in tests/e2e/test_capture.py. */
+#include <linux/if_packet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include <cmocka.h>
 
+#include "capture/frame.h"
 #include "capture/link.h"
 
 /* Bytes as hex, with blanks between them where it helps the eye; on the heap, so that the sanitizer
@@ -222,6 +224,20 @@ static void test_refusal_has_the_number(void **state UNUSED)
 	assert_string_equal(text + strlen(text) - 7, "(0, 108)" + 1);
 }
 
+/* linux/if_packet.h has numbers from PACKET_HOST to PACKET_OUTGOING for what passes an interface,
+ * and others for what the kernel does with packets inside. */
+static void test_whom_a_packet_was_for(void **state)
+{
+	(void)state;
+	assert_int_equal(frame_type_of(PACKET_HOST), FRAME_TYPE_HOST);
+	assert_int_equal(frame_type_of(PACKET_BROADCAST), FRAME_TYPE_BROADCAST);
+	assert_int_equal(frame_type_of(PACKET_MULTICAST), FRAME_TYPE_MULTICAST);
+	assert_int_equal(frame_type_of(PACKET_OTHERHOST), FRAME_TYPE_OTHERHOST);
+	assert_int_equal(frame_type_of(PACKET_OUTGOING), FRAME_TYPE_OUTGOING);
+	assert_int_equal(frame_type_of(PACKET_LOOPBACK), FRAME_TYPE_UNKNOWN);
+	assert_int_equal(frame_type_of(255), FRAME_TYPE_UNKNOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_flags_of_the_file_come_first),
 		cmocka_unit_test(test_cut_frames),
 		cmocka_unit_test(test_refusal_has_the_number),
+		cmocka_unit_test(test_whom_a_packet_was_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,47 +172,52 @@ static void test_beyond_range(void **state)
 }
 
 /* Merging is the same as adding all to one. */
-static void test_merge(void **state)
+/* As if each had been added by itself; a sum that is too large for its field stays at its end. */
+static void test_many_at_once(void **state)
 {
-	struct histogram part[3] = {0}, all = {0};
-	uint64_t want[ARRAY_SIZE(quantiles)], got[ARRAY_SIZE(quantiles)];
-	uint64_t r = 3;
+	struct histogram many = {0}, each = {0};
+	uint64_t got[ARRAY_SIZE(quantiles)], want[ARRAY_SIZE(quantiles)];
 
 	(void)state;
-	for (int i = 0; i < 3000; i++) {
-		uint64_t v = next_random(&r) >> (24 + next_random(&r) % 38);
-
-		assert_int_equal(histogram_add(&part[i % 3], v), 0);
-		assert_int_equal(histogram_add(&all, v), 0);
+	for (uint64_t v = 1; v < 1000000; v *= 3) {
+		assert_int_equal(histogram_add_many(&many, v, v % 100), 0);
+		for (uint64_t i = 0; i < v % 100; i++)
+			assert_int_equal(histogram_add(&each, v), 0);
 	}
-	assert_int_equal(histogram_merge(&part[0], &part[1]), 0);
-	assert_int_equal(histogram_merge(&part[0], &part[2]), 0);
-	histogram_quantiles(&part[0], quantiles, ARRAY_SIZE(quantiles), got);
-	histogram_quantiles(&all, quantiles, ARRAY_SIZE(quantiles), want);
+	histogram_quantiles(&many, quantiles, ARRAY_SIZE(quantiles), got);
+	histogram_quantiles(&each, quantiles, ARRAY_SIZE(quantiles), want);
 	assert_memory_equal(got, want, sizeof(got));
-	assert_int_equal(part[0].used, all.used);
-	assert_int_equal(part[0].count, all.count);
-	assert_int_equal(part[0].sum, all.sum);
-	assert_int_equal(part[0].max, all.max);
-	assert_int_equal(part[1].count, 1000);
-	for (int i = 0; i < 3; i++)
-		histogram_clear(&part[i]);
-	histogram_clear(&all);
+	assert_int_equal(many.count, each.count);
+	assert_int_equal(many.sum, each.sum);
+	assert_int_equal(histogram_add_many(&many, UINT64_MAX / 2, 3), 0);
+	assert_int_equal(many.sum, UINT64_MAX);
+	assert_int_equal(many.count, each.count + 3);
+	histogram_clear(&many);
+	histogram_clear(&each);
 }
 
-static void test_merge_with_empty(void **state)
+/* What is printed as a histogram: every value in one cell, near its middle. */
+static void test_cells(void **state)
 {
-	struct histogram a = {0}, b = {0};
+	struct histogram h = {0};
+	uint64_t near_small = 0, near_large = 0, seen = 0, middle = 0;
 
 	(void)state;
-	assert_int_equal(histogram_merge(&a, &b), 0);
-	assert_int_equal(a.count, 0);
-	assert_int_equal(histogram_add(&b, 42), 0);
-	assert_int_equal(histogram_merge(&a, &b), 0);
-	assert_int_equal(a.count, 1);
-	assert_int_equal(a.max, 42);
-	histogram_clear(&a);
-	histogram_clear(&b);
+	assert_int_equal(histogram_add_many(&h, 7, 3), 0);
+	assert_int_equal(histogram_add_many(&h, 1000000, 5), 0);
+	for (uint32_t i = 0; i < h.cells; i++) {
+		uint64_t n = histogram_cell(&h, i, &middle);
+
+		seen += n;
+		if (n && middle == 7)
+			near_small += n;
+		if (n && middle > 992187 && middle < 1007812)
+			near_large += n;
+	}
+	assert_int_equal(seen, 8);
+	assert_int_equal(near_small, 3);
+	assert_int_equal(near_large, 5);
+	histogram_clear(&h);
 }
 
 static void test_small_stays_small(void **state)
@@ -253,8 +258,8 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_rank_is_rounded_up),
 		cmocka_unit_test(test_beyond_range),
-		cmocka_unit_test(test_merge),
-		cmocka_unit_test(test_merge_with_empty),
+		cmocka_unit_test(test_many_at_once),
+		cmocka_unit_test(test_cells),
 		cmocka_unit_test(test_small_stays_small),
 	};
 

@@ -75,6 +75,37 @@ static void test_told_replaces_snapshots_of_both_ends(void **state)
 	check_account(j);
 }
 
+/* The requester's own final record came after all: it knows more than what was made up. */
+static void test_told_takes_the_other_end_that_waits(void **state)
+{
+	_cleanup_join_ struct join *j = new_join(8, 8);
+
+	(void)state;
+	add(j, end_of(1, 6, REQ, 7), 0);
+	add_told(j, end_of(1, 5, REQ, 7), end_of(2, 5, RSP, 7), 10);
+	handed("1.6+2.5");
+	assert_int_equal(join_counts(j).joined, 1);
+	assert_int_equal(join_counts(j).told, 0);
+	assert_int_equal(join_counts(j).held, 0);
+	check_account(j);
+}
+
+static void test_a_snapshot_in_flight_is_found_by_its_end(void **state)
+{
+	_cleanup_join_ struct join *j = new_join(8, 8);
+
+	(void)state;
+	assert_null(join_snapshot(j, 2));
+	add(j, snapshot_of(1, 5, REQ, 7, 1), 0);
+	add(j, snapshot_of(3, 4, RSP, 9, 1), 0);
+	assert_int_equal(join_snapshot(j, 1)->number, 5);
+	assert_int_equal(join_snapshot(j, 3)->number, 4);
+	assert_null(join_snapshot(j, 2));
+	add(j, end_of(3, 4, RSP, 9), 10);
+	assert_null(join_snapshot(j, 3));
+	assert_int_equal(join_snapshot(j, 1)->number, 5);
+}
+
 static void test_told_after_a_whole_snapshot_is_swallowed(void **state)
 {
 	_cleanup_join_ struct join *j = new_join(8, 8);
@@ -109,6 +140,8 @@ int main(void)
 		cmocka_unit_test(test_an_end_on_loopback_waits_longer),
 		cmocka_unit_test(test_told_is_handed_on_at_once),
 		cmocka_unit_test(test_told_replaces_snapshots_of_both_ends),
+		cmocka_unit_test(test_told_takes_the_other_end_that_waits),
+		cmocka_unit_test(test_a_snapshot_in_flight_is_found_by_its_end),
 		cmocka_unit_test(test_told_after_a_whole_snapshot_is_swallowed),
 		cmocka_unit_test(test_told_with_contradicting_lengths),
 	};
