@@ -110,10 +110,25 @@ ALWAYS_INLINE void state_closed(void *ctx, struct sock *sk, int old)
 	record_send(ctx, &c.e.r, sizeof(c));
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(conns_state, struct sock *sk, int old, int new)
+/* A socket's states come one after the other, each unlike the one before. */
+ALWAYS_INLINE bool state_is_new(struct sock *sk, u32 state)
 {
-	if (!socket_is_tcp(sk))
+	struct conn_times *t = bpf_sk_storage_get(&times, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	bool new = t && t->state != state;
+
+	if (!t)
+		count(COUNT_LOST_STATE, 1);
+	if (new)
+		t->state = state;
+	return new;
+}
+
+ALWAYS_INLINE int state_changes(void *ctx, struct sock *sk, int old, int new)
+{
+	if (new != BPF_TCP_SYN_SENT &&new != BPF_TCP_ESTABLISHED &&new != BPF_TCP_LISTEN &&new !=
+	    BPF_TCP_CLOSE)
+		return 0;
+	if (!socket_is_tcp(sk) || !state_is_new(sk, new))
 		return 0;
 	if (new == BPF_TCP_SYN_SENT)
 		state_connecting(sk);
@@ -121,9 +136,25 @@ int BPF_PROG(conns_state, struct sock *sk, int old, int new)
 		state_established(ctx, sk);
 	else if (new == BPF_TCP_LISTEN)
 		state_listen(ctx, sk);
-	else if (new == BPF_TCP_CLOSE)
+	else
 		state_closed(ctx, sk, old);
 	return 0;
+}
+
+/* The kernel does not enter a tracing program on a CPU that is inside it (kernel/trace/bpf_trace.c,
+ * __bpf_trace_run): an interrupt's segment may end one connection while a process makes another,
+ * and that end would be nobody's. So there are two, and the socket knows what the first one took.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(conns_state, struct sock *sk, int old, int new)
+{
+	return state_changes(ctx, sk, old, new);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(conns_state_too, struct sock *sk, int old, int new)
+{
+	return state_changes(ctx, sk, old, new);
 }
 
 ALWAYS_INLINE void accept_done(void *ctx, const struct sock *sk, const struct ends *ends,
@@ -206,8 +237,11 @@ ALWAYS_INLINE int dropped(void *ctx, struct sk_buff *skb, struct sock *sk, u32 r
 
 	if (!small && !socket_is_tcp(sk))
 		return 0;
-	/* TIME_WAIT takes what it gets and keeps none of it. */
-	if (reason == reason_purge || (state == BPF_TCP_TIME_WAIT && reason == reason_none))
+	/* TIME_WAIT takes what it gets and keeps none of it. Before 6.2 there is no reason for what
+	 * is left in the queues of a socket that closes. */
+	if (reason == reason_purge ||
+	    (reason == reason_none &&
+	     (state == BPF_TCP_TIME_WAIT || (state == BPF_TCP_CLOSE && !reason_purge))))
 		return 0;
 	ends_of_sock(sk, &ends);
 	if (state == BPF_TCP_LISTEN)

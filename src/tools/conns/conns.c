@@ -22,6 +22,7 @@ static const struct {
 	uint32_t kinds;
 } programs[] = {
 	{"conns_state", EVENTS},
+	{"conns_state_too", EVENTS},
 	{"accept_destroy", ACCEPTED},
 	{"accept_exit", ACCEPTED},
 	{"accept4_exit", ACCEPTED},

@@ -46,7 +46,7 @@ struct conn_times {
 	u64 connect_ns;     /* SYN_SENT; 0: it did not connect, or has been told of */
 	u64 established_ns; /* 0: before the tool */
 	u32 role;           /* enum conn_role, where it was seen */
-	u32 pad;
+	u32 state;          /* the last that was taken: of two programs, the first one does */
 };
 
 struct {
