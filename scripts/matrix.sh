@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# scripts/matrix.sh [--kernel NAME]... [--loads] [WORD...]: boots kernels of Debian in qemu, loads every program
+# scripts/matrix.sh [--kernel NAME]... [--loads|--tests] [--cpus N] [WORD...]: boots kernels of Debian in qemu, loads every program
 # there and runs end-to-end tests; for all of them, a quarter of an hour each, it writes docs/KERNELS.md.
 set -eu
 cd "$(dirname "$0")/.."
