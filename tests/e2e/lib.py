@@ -464,6 +464,11 @@ class Netns:
         run("ip", "netns", "del", self.name, check=False)
 
 
+def counter(name, ns=None):
+    """One of the kernel's own counts for a network namespace."""
+    return _number(rf"^{name}\s+(\d+)", run("nstat", "-asz", name, ns=ns).stdout, name)
+
+
 def delete_namespaces(pid):
     """Removes the namespaces of a test that could not do so itself."""
     for line in run("ip", "netns", "list", check=False).stdout.splitlines():

@@ -12,8 +12,8 @@ import subprocess
 import time
 
 from left import bpf_objects, nothing_left, ours, traces, wait_gone
-from lib import (TAPLINE, Nginx, Tapline, ab, alone, at_least, children, curl, equal, ledger_number, start_tapline,
-                 started, temp_dir, timeout, wait_for, wait_ready)
+from lib import (TAPLINE, Nginx, ab, alone, at_least, children, equal, start_tapline, temp_dir, timeout, wait_for,
+                 wait_ready)
 from steady import traffic
 
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
@@ -145,5 +145,4 @@ def test_a_disk_that_fills_up():
     equal(len([line for line in err.splitlines() if line.startswith("tapline: ")]), 1, f"sentences: {err}")
     assert "No space left" in err, err
     at_least(rows.count(b"\n"), 50, "rows")
-    print(err, len(rows), rows.count(b"\n"), rows[-80:])
     assert all(b'"/fill"' in line for line in rows.split(b"\n")[:-1]), "a row is not whole"

@@ -2,13 +2,12 @@
 """More than there is room for: a reader that is stopped for 10 s, connections by the ten thousand. The ledger is exact."""
 
 import json
-import os
 import socket
 import time
 
 from left import held
-from lib import (Connection, Netns, Nginx, Proc, Tapline, ab, alone, at_least, at_most, equal, run, select_rows, timeout, wait_for, wrk,
-                 _number)
+from lib import (Netns, Nginx, Proc, Tapline, ab, alone, at_least, at_most, counter, equal, run, select_rows, timeout,
+                 wait_for, wrk, _number)
 
 CALLS = 30000
 
@@ -68,7 +67,7 @@ def test_connections_in_turn():
             time.sleep(6)  # what is kept for late segments and late ends goes
             sizes.append([memory(p) for p in (t.pid, c.pid)])
         left = [wait_for(lambda pid=p: is_empty(pid), 20, "tables to be empty") for p in (t.pid, c.pid)]
-        connections = _number(r"^TcpPassiveOpens\s+(\d+)", run("nstat", "-asz", ns=ns).stdout, "TcpPassiveOpens")
+        connections = counter("TcpPassiveOpens", ns)
         rows, events = t.stop(), c.stop()
         n.stop()
         calls = len(n.log())
