@@ -53,13 +53,15 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNITS := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 PROGRAM_SRC := $(sort $(wildcard tests/programs/*.c))
 PROGRAMS := $(PROGRAM_SRC:tests/programs/%.c=$(B)/programs/%)
+PRELOAD_SRC := $(sort $(wildcard tests/faults/*.c))
+PRELOADS := $(PRELOAD_SRC:tests/faults/%.c=$(B)/programs/%.so)
 BENCH_BPF_SRC := $(sort $(wildcard tests/bench/*.bpf.c))
 BENCHES := $(BENCH_BPF_SRC:tests/bench/%.bpf.c=$(B)/bench/%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
 
-.PHONY: all check fuzz bench bench-peers matrix matrix-kernel install static programs units man clean format lint rooms soak coverage
+.PHONY: all check fuzz bench bench-peers matrix matrix-kernel install static programs units man clean format lint rooms soak coverage faults
 all: $(BIN) man
 
 # ---- BPF objects and skeletons ----
@@ -121,7 +123,11 @@ $(PROGRAMS): $(B)/programs/%: tests/programs/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LIBS) -pthread $(if $(findstring uring,$*),-luring) -o $@
 units: $(UNITS)
-programs: $(PROGRAMS) $(BENCHES)
+# What the tests put between tapline and the C library (LD_PRELOAD); never with a sanitizer's own.
+$(PRELOADS): $(B)/programs/%.so: tests/faults/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared $< -o $@
+programs: $(PROGRAMS) $(PRELOADS) $(BENCHES)
 
 # ---- benchmark programs ----
 $(foreach s,$(BENCH_BPF_SRC),$(eval $(call bpf_rules,$(s))))
@@ -153,6 +159,8 @@ matrix:
 	@scripts/matrix.sh
 matrix-kernel:
 	@scripts/matrix-kernel.sh
+faults:
+	@scripts/faults.sh
 bench: all programs
 	@scripts/bench.sh
 bench-peers: all programs

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# scripts/matrix.sh [--kernel NAME]... [--loads] [WORD...]: boots kernels of Debian in qemu, loads every program
-# there and runs end-to-end tests, a quarter of an hour each, and renews docs/KERNELS.md where no WORD chooses tests.
+# scripts/matrix.sh [--kernel NAME]... [--loads|--tests] [--cpus N] [WORD...]: boots kernels of Debian in qemu, loads
+# every program there and runs end-to-end tests, a quarter of an hour each; renews docs/KERNELS.md where no WORD
+# chooses tests.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Dispatch: the first word is a subcommand or one of its aliases; without one it is the main job.
  * The register of subcommands is src/tools.list, one line each. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -35,16 +37,22 @@ static int print(void (*make)(const struct manual *const *all, unsigned n, struc
 {
 	const struct manual *all[N_TOOLS];
 	struct buf b = {.cap = 1 << 18};
+	int status = 0;
 
 	for (size_t i = 0; i < N_TOOLS; i++)
 		all[i] = &tools[i]->manual;
 	b.p = malloc(b.cap);
-	if (!b.p)
+	if (!b.p) {
+		log_error("no memory");
 		return 1;
+	}
 	make(all, N_TOOLS, &b);
-	(void)fwrite(b.p, 1, b.len, stdout);
+	if (fwrite(b.p, 1, b.len, stdout) != b.len || fflush(stdout)) {
+		log_error("cannot write the output: %s", strerror(errno));
+		status = 1;
+	}
 	free(b.p);
-	return 0;
+	return status;
 }
 
 static void help(const struct manual *const *all, unsigned n, struct buf *out)
@@ -70,6 +78,12 @@ static void list(const struct manual *const *all, unsigned n, struct buf *out)
 		buf_printf(out, "%s\n", all[i]->name);
 }
 
+static void version(const struct manual *const *all, unsigned n, struct buf *out)
+{
+	(void)all, (void)n;
+	buf_str(out, "tapline " VERSION "\n");
+}
+
 static int unknown(const char *word)
 {
 	const char *names[N_TOOLS];
@@ -85,10 +99,21 @@ static int unknown(const char *word)
 	return 2;
 }
 
+/* What was closed when we were started is not to become the number of a map or a socket, which
+ * would then be written to. Output that nobody opened fails like any other that cannot be written.
+ */
+static void hold_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
 	const struct tool *t;
 
+	hold_standard_streams();
 	if (argc < 2 || (argv[1][0] == '-' && strcmp(argv[1], "--help") && strcmp(argv[1], "-h") &&
 			 strcmp(argv[1], "--version") && strcmp(argv[1], "--man") &&
 			 strcmp(argv[1], "--completion") && strcmp(argv[1], "--list-commands")))
@@ -102,8 +127,7 @@ int main(int argc, char **argv)
 		return print(help);
 	}
 	if (!strcmp(argv[1], "--version")) {
-		(void)puts("tapline " VERSION);
-		return 0;
+		return print(version);
 	}
 	if (!strcmp(argv[1], "--man"))
 		return print(man);

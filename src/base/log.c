@@ -27,15 +27,14 @@ static void put_line(struct text line)
 	(void)fputc('\n', stderr);
 }
 
+/* On the stack: what is to be said may be that there is no memory. */
 static void put_message(const char *format, va_list ap)
 {
-	_cleanup_free_ char *message = NULL;
+	char message[4096];
 	char *at, *line;
 
-	if (vasprintf(&message, format, ap) < 0) {
-		message = NULL; /* its content is undefined after a failure */
+	if (vsnprintf(message, sizeof(message), format, ap) < 0)
 		return;
-	}
 	(void)fputs("tapline: ", stderr);
 	for (at = message; (line = strsep(&at, "\n"));)
 		if (*line || line == message)

@@ -11,8 +11,23 @@
 #include "loader/kfunc.h"
 #include "loader/state.h"
 
+/* The last program that the kernel refused, for which libbpf has nothing but its words. */
+static char refused_program[64];
+
+static void note_refusal(const char *format, va_list args)
+{
+	va_list copy;
+
+	if (!strstr(format, "prog '%s': BPF program load failed"))
+		return;
+	va_copy(copy, args);
+	(void)snprintf(refused_program, sizeof(refused_program), "%s", va_arg(copy, const char *));
+	va_end(copy);
+}
+
 static int on_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
+	note_refusal(format, args);
 	if (!log_verbose || level == LIBBPF_DEBUG)
 		return 0;
 	return vfprintf(stderr, format, args);
@@ -91,6 +106,43 @@ static void log_programs(const struct bpf_object *obj)
 	}
 }
 
+static bool is_refused(const struct session *s, const char *program)
+{
+	for (unsigned i = 0; i < s->n_refused; i++)
+		if (!strcmp(s->refused[i], program))
+			return true;
+	return false;
+}
+
+/* Was it a rung of a ladder that the kernel refused? Then there is one less, and the tool opens
+ * anew: of an object that failed nothing can be loaded again. */
+static bool refuse_rung(struct session *s)
+{
+	for (unsigned i = 0; i < s->n_taken && s->n_refused < SESSION_RUNGS; i++) {
+		if (strcmp(s->taken[i], refused_program) != 0)
+			continue;
+		log_info("the kernel refused %s: going on without it", refused_program);
+		s->refused[s->n_refused++] = s->taken[i];
+		return true;
+	}
+	return false;
+}
+
+/* -EINVAL is a command line that is wrong, which this is not. */
+static int of_kernel(int error)
+{
+	return error == -EINVAL ? -ENOTSUP : error;
+}
+
+static int make_room(struct session *s)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	if (cpus > 0)
+		s->counter_values = calloc((size_t)cpus, sizeof(*s->counter_values));
+	return s->counter_values ? 0 : session_fail(s, -ENOMEM, "no memory");
+}
+
 int session_load(struct session *s, struct bpf_object_skeleton *skeleton, void *skel,
 		 void (*destroy)(void *skel))
 {
@@ -101,10 +153,16 @@ int session_load(struct session *s, struct bpf_object_skeleton *skeleton, void *
 	s->skeleton = skeleton;
 	s->skel = skel;
 	s->destroy = destroy;
+	r = make_room(s);
+	if (r)
+		return r;
+	*refused_program = '\0';
 	r = bpf_object__load_skeleton(skeleton);
+	if (r && refuse_rung(s))
+		return r;
 	if (r)
 		return session_fail(
-			s, r,
+			s, of_kernel(r),
 			"the kernel refused the BPF programs (%s): run 'tapline doctor', or "
 			"again with -v for the verifier's log",
 			strerror(-r));
@@ -147,11 +205,13 @@ int session_choose(struct session *s, struct bpf_object *obj, const struct rung 
 		if (!p)
 			continue;
 		if (chosen >= 0 || is_unasked(s, ladder, &ladder[i]) ||
-		    feature_hook(ladder[i].hook)) {
+		    is_refused(s, ladder[i].program) || feature_hook(ladder[i].hook)) {
 			bpf_program__set_autoload(p, false);
 			continue;
 		}
 		chosen = i;
+		if (s->n_taken < SESSION_RUNGS)
+			s->taken[s->n_taken++] = ladder[i].program;
 		if (ladder[i].without)
 			log_info("%s: without %s", ladder[i].hook, ladder[i].without);
 	}
@@ -209,7 +269,7 @@ int session_attach(struct session *s)
 		else
 			link = bpf_program__attach(p);
 		if (!link)
-			return session_fail(s, -errno,
+			return session_fail(s, of_kernel(-errno),
 					    "cannot attach %s (%s): run 'tapline doctor'",
 					    bpf_program__section_name(p), strerror(errno));
 		log_info("attached %s to %s", bpf_program__name(p), bpf_program__section_name(p));
@@ -226,13 +286,18 @@ void session_detach(struct session *s)
 	for (unsigned i = 0; i < s->n_fds; i++)
 		close(s->fds[i]);
 	transport_free(s->transport);
+	free(s->counter_values);
 	if (s->skel)
 		s->destroy(s->skel);
 	if (s->cgroup_fd >= 0)
 		close(s->cgroup_fd);
 	s->n_links = 0;
 	s->n_fds = 0;
+	s->n_watched = 0;
+	s->n_taken = 0;
 	s->transport = NULL;
+	s->counter_values = NULL;
+	s->counters_fd = -1;
 	s->skel = NULL;
 	s->cgroup_fd = -1;
 }

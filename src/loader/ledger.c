@@ -9,17 +9,13 @@
 uint64_t session_counter(const struct session *s, enum counter c)
 {
 	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ uint64_t *values = NULL;
 	uint32_t key = c;
 	uint64_t sum = 0;
 
-	if (s->counters_fd < 0 || cpus <= 0)
-		return 0;
-	values = calloc((size_t)cpus, sizeof(*values));
-	if (!values || bpf_map_lookup_elem(s->counters_fd, &key, values))
+	if (s->counters_fd < 0 || bpf_map_lookup_elem(s->counters_fd, &key, s->counter_values))
 		return 0;
 	for (int i = 0; i < cpus; i++)
-		sum += values[i];
+		sum += s->counter_values[i];
 	return sum;
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/capability.h>
@@ -115,6 +116,7 @@ static void serve(const char *name, int folder, int socket)
 	unsigned n;
 	int r = settle(folder, socket);
 
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* wherever it is then */
 	(void)prctl(PR_SET_NAME, "tapline-files", 0, 0, 0);
 	if (!r)
 		r = ignore_signals();
@@ -162,6 +164,20 @@ static int receive(const struct opener *o)
 	return fd;
 }
 
+/* Until the other process is ready, which takes milliseconds. */
+#define BEGIN_MS 10000
+
+/* Without memory libseccomp may look for its end forever. */
+static int wait_begun(const struct opener *o)
+{
+	struct pollfd answered = {.fd = o->socket, .events = POLLIN};
+
+	if (poll(&answered, 1, BEGIN_MS))
+		return 0;
+	(void)kill(o->pid, SIGKILL);
+	return -ETIMEDOUT;
+}
+
 static int start(const char *name, int folder, struct opener *o)
 {
 	int ends[2], r;
@@ -197,7 +213,9 @@ int opener_start(const char *path, struct opener *out)
 	r = start(basename(name_text), folder, &o);
 	if (r)
 		return r;
-	r = receive(&o);
+	r = wait_begun(&o);
+	if (!r)
+		r = receive(&o);
 	if (r < 0) {
 		opener_end(&o);
 		return r;

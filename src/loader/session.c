@@ -325,13 +325,16 @@ static bool show_manual(struct session *s)
 	if (!s->common.help && !s->common.man)
 		return false;
 	b.p = malloc(b.cap);
-	if (!b.p)
+	if (!b.p) {
+		session_fail(s, -ENOMEM, "no memory");
 		return true;
+	}
 	if (s->common.man)
 		manual_man(&s->tool->manual, common_opts, &b);
 	else
 		manual_help(&s->tool->manual, common_opts, style.width ? style.width : 100, &b);
-	(void)fwrite(b.p, 1, b.len, stdout);
+	if (fwrite(b.p, 1, b.len, stdout) != b.len || fflush(stdout))
+		session_fail(s, -errno, "cannot write the output: %s", strerror(errno));
 	free(b.p);
 	return true;
 }
@@ -352,6 +355,31 @@ static void say_ready(const struct session *s)
 			      s->tool->manual.name);
 }
 
+static void close_tool(struct session *s)
+{
+	if (s->tool->close)
+		s->tool->close(s);
+	s->state = NULL;
+	capture_out_free(s->capture);
+	s->capture = NULL;
+	session_detach(s);
+}
+
+/* Once more for each rung of a ladder that turned out to be none. */
+static int open_tool(struct session *s)
+{
+	unsigned refused;
+	int r;
+
+	do {
+		refused = s->n_refused;
+		r = s->tool->open(s, s->conf);
+		if (s->n_refused > refused)
+			close_tool(s);
+	} while (s->n_refused > refused);
+	return r;
+}
+
 static int run(struct session *s)
 {
 	int r = s->tool->no_common_filter ? 0 : resolve_filter(s);
@@ -363,7 +391,7 @@ static int run(struct session *s)
 	if (!r && s->schema)
 		r = parse_where(s);
 	if (!r)
-		r = s->tool->open(s, s->conf);
+		r = open_tool(s);
 	feature_done();
 	if (r == -ECANCELED) /* all that was asked for has been printed */
 		return output_flush(s->output, true) == -EPIPE ? 0 : s->error;
@@ -397,12 +425,9 @@ static int run(struct session *s)
 
 static void session_close(struct session *s)
 {
-	if (s->tool->close)
-		s->tool->close(s);
+	close_tool(s);
 	for (unsigned i = 0; i < s->n_where; i++)
 		where_free(&s->where[i]);
-	capture_out_free(s->capture);
-	session_detach(s);
 	output_free(s->output);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
@@ -424,14 +449,18 @@ int session_run(const struct tool *tool, int argc, char **argv)
 	int r;
 
 	s.conf = calloc(1, tool->conf_size + 1);
-	if (!s.conf)
+	if (!s.conf) {
+		log_error("no memory");
 		return EXIT_FAILED;
+	}
 	if (tool->conf_default)
 		memcpy(s.conf, tool->conf_default, tool->conf_size);
 	r = parse_options(&s, argc, argv);
-	if (!r && !show_manual(&s))
-		r = run(&s);
+	if (!r)
+		r = show_manual(&s) ? s.error : run(&s);
 	session_close(&s);
+	if (r && !s.error) /* nobody is left without a word */
+		r = session_fail(&s, r, "this run failed: %s", strerror(-r));
 	if (!r && s.late_error)
 		r = session_fail(&s, s.late_error, "%s", s.late_text);
 	if (!r)

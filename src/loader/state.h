@@ -12,6 +12,7 @@
 
 #define SESSION_LINKS 32
 #define SESSION_FDS   48
+#define SESSION_RUNGS 8
 
 /* An interface of its own, not one of all. */
 struct watched {
@@ -40,6 +41,10 @@ struct session {
 	void (*destroy)(void *skel);
 	struct transport *transport; /* NULL: no records */
 	int counters_fd, cgroup_fd;
+	uint64_t *counter_values; /* of one counter, a CPU each */
+	/* Rungs of ladders: taken, and those of them whose programs the kernel then refused. */
+	const char *taken[SESSION_RUNGS], *refused[SESSION_RUNGS];
+	unsigned n_taken, n_refused;
 	struct bpf_link *links[SESSION_LINKS];
 	unsigned n_links;
 	int fds[SESSION_FDS];

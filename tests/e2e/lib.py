@@ -33,6 +33,9 @@ server server_port server_pid server_comm server_container protocol method host 
 request_bytes response_bytes connect_us ttfb_us total_us server_queue_us server_us retransmits srtt_us
 side quality""".split()
 
+# A guest of tests/matrix is a machine of its own, whose clock, CPUs and mounts a test may touch.
+GUEST = "TAPLINE_GUEST" in os.environ
+
 # In an emulated guest everything takes so much longer: a factor for limits of time.
 SLOW = int(os.environ.get("TAPLINE_SLOW", "1"))
 
@@ -44,6 +47,11 @@ HTTP = "http"  # the name of HTTP/1.x in the column `protocol`
 
 class Skip(Exception):
     """Raised by a test whose feature probe says that this machine cannot run it; str() is why."""
+
+
+def guest_only(what):
+    if not GUEST:
+        raise Skip(f"{what} is done in guests only: scripts/matrix.sh --tests --cpus 2 --kernel 6.12 faults/guest")
 
 
 def timeout(seconds):
@@ -459,6 +467,11 @@ class Netns:
 
     def __exit__(self, *_):
         run("ip", "netns", "del", self.name, check=False)
+
+
+def counter(name, ns=None):
+    """One of the kernel's own counts for a network namespace."""
+    return _number(rf"^{name}\s+(\d+)", run("nstat", "-asz", name, ns=ns).stdout, name)
 
 
 def delete_namespaces(pid):

@@ -2,6 +2,8 @@
 """Runs the end-to-end tests: run.py [-j N] [-l] [SUBSTRING...]
 Each test has a process of its own, so a hanging or dying one takes nothing with it.
 
+Those of tests/faults take long, and run where a word names them (faults/...).
+
 One line a test with its seconds; the last line is `N passed, N failed, N skipped`. Serial unless
 -j is given: most tests need the CPU to themselves.
 """
@@ -24,6 +26,7 @@ import lib
 
 TIMEOUT = 120
 SKIPPED = 77
+FAULTS = "faults/"  # what labels of tests/faults begin with
 
 
 def modules():
@@ -32,6 +35,8 @@ def modules():
         yield path.split(os.sep)[-2] + "/" + os.path.basename(path)[:-3], path
     for path in sorted(glob.glob(f"{lib.ROOT}/tests/e2e/test_*.py")):
         yield os.path.basename(path)[5:-3], path
+    for path in sorted(glob.glob(f"{lib.ROOT}/tests/faults/test_*.py")):
+        yield FAULTS + os.path.basename(path)[5:-3], path
 
 
 def load(path):
@@ -52,6 +57,8 @@ class Test:
 def discover(words):
     tests = []
     for label, path in modules():
+        if label.startswith(FAULTS) and not any(w.startswith(FAULTS) for w in words):
+            continue
         for name, function in vars(load(path)).items():
             if name.startswith("test_") and callable(function):
                 test = Test(label, path, name, function)

@@ -6,8 +6,6 @@ TAPLINE_KILLS: how many starts and kills test_kills_leave_nothing makes (30)."""
 
 import collections
 import contextlib
-import glob
-import json
 import os
 import random
 import shutil
@@ -17,62 +15,10 @@ import time
 
 from lib import (TAPLINE, Nginx, Proc, Skip, Tapline, ab, alone, at_least, at_most, curl, equal,
                  program, run, select_rows, started, temp_dir, timeout, wait_for)
+from left import bpf_objects, cgroup_root, ours, traces, wait_gone
 from raw import Peer, Puppet, check, fetcher, request_bytes, response_bytes, server, shows
 
 # ---- kills ----
-
-
-def bpf_objects():
-    """{(kind, id): entry} of every BPF program, map and link of this machine."""
-    return {(kind, e["id"]): e for kind in ("prog", "map", "link")
-            for e in json.loads(run("bpftool", "-j", kind, "show").stdout or "[]")}
-
-
-def held(pid):
-    """{(kind, id)} of what a process holds open, by what the kernel says of its descriptors."""
-    found = set()
-    for path in glob.glob(f"/proc/{pid}/fdinfo/*"):
-        with contextlib.suppress(OSError), open(path, encoding="ascii") as f:
-            words = dict(line.split(":", 1) for line in f if ":" in line)
-            for kind in ("link", "prog", "map"):  # a link's lines name its program too
-                if f"{kind}_id" in words:
-                    found.add((kind, int(words[f"{kind}_id"])))
-                    break
-    return found
-
-
-def ours():
-    """Names of tapline's programs and maps."""
-    with Tapline("--port", 1) as tap:
-        mine, objects = held(tap.pid), bpf_objects()
-    assert {kind for kind, _ in mine} == {"prog", "map", "link"}, mine
-    return {(kind, objects[kind, i].get("name")) for kind, i in mine if kind != "link"}
-
-
-def left_behind(before, names):
-    """New objects with tapline's names that no living process holds; a tapline of somebody else may
-    have come meanwhile."""
-    now = bpf_objects()
-    left = {k for k, e in now.items() if k not in before and (k[0], e.get("name")) in names}
-    progs = {i for kind, i in left if kind == "prog"}
-    left |= {k for k, e in now.items() if k[0] == "link" and e.get("prog_id") in progs}
-    for pid in (p for p in os.listdir("/proc") if left and p.isdigit()):
-        for kind, i in held(pid):
-            left.discard((kind, i))
-            if kind == "prog":
-                left -= {("map", m) for m in now.get((kind, i), {}).get("map_ids", [])}
-    return left
-
-
-def traces():
-    """What a run could leave outside of BPF: pins, mounts, cgroups, files. Not what tests make."""
-    with open("/proc/self/mountinfo", encoding="utf-8") as f:
-        mounts = [line.split()[4] for line in f]
-    found = glob.glob("/sys/fs/bpf/**", recursive=True)
-    for pattern in (f"{cgroup_root()}/**/*tapline*", "/tmp/tapline*", "/run/tapline*", "/dev/shm/*"):
-        found += glob.glob(pattern, recursive=True)
-    return {"mounts": sorted(m for m in mounts if not m.startswith("/run/netns")),
-            "files": sorted(p for p in found if "tapline-test-" not in p)}
 
 
 @alone
@@ -88,7 +34,7 @@ def test_kills_leave_nothing():
         equal(p.poll(), None, f"run {i} ended by itself")
         p.kill()
         p.wait()
-    wait_for(lambda: not left_behind(before, names), 20, "every BPF object to go")
+    wait_gone(before, names, "BPF objects")
     equal(traces(), before_traces, "traces")
 
 
@@ -99,7 +45,7 @@ def test_end_leaves_nothing():
     for with_signal in (signal.SIGINT, signal.SIGTERM):
         with Tapline() as tap:
             tap.stop(with_signal)
-    wait_for(lambda: not left_behind(before, names), 20, "every BPF object to go")
+    wait_gone(before, names, "BPF objects")
 
 
 def test_two_at_once():
@@ -271,15 +217,6 @@ def test_system_calls_refused():
 
 
 # ---- cgroups ----
-
-
-def cgroup_root():
-    """Where cgroup v2 is mounted."""
-    with open("/proc/self/mountinfo", encoding="utf-8") as f:
-        for line in f:
-            if " - cgroup2 " in line:
-                return line.split()[4]
-    raise Skip("cgroup v2 is not mounted")
 
 
 @contextlib.contextmanager

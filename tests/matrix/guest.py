@@ -44,7 +44,8 @@ def load(words):
 
 
 def run_tests(words, **env):
-    done = subprocess.run([sys.executable, "tests/e2e/run.py", *words], env={**os.environ, "TAPLINE_SLOW": "10", **env})
+    done = subprocess.run([sys.executable, "tests/e2e/run.py", *words],
+                          env={**os.environ, "TAPLINE_SLOW": "10", "TAPLINE_GUEST": "1", **env})
     return done.returncode
 
 
@@ -61,9 +62,11 @@ def run_rungs(loaded):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rungs", action="store_true", help="tests on each rung of hooks, too")
+    parser.add_argument("--tests", action="store_true", help="load nothing before")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
-    loaded = {words: load(words) for words in LOADS + tuple(f"{w} --hooks {k}" for w in RUNGS for k in KINDS)}
+    loads = () if options.tests else LOADS + tuple(f"{w} --hooks {k}" for w in RUNGS for k in KINDS)
+    loaded = {words: load(words) for words in loads}
     print(subprocess.run([TAPLINE, "doctor"], capture_output=True, text=True, errors="replace").stdout, flush=True)
     failed = run_tests(options.words) if options.words else 0
     return failed | run_rungs(loaded) if options.rungs else failed

@@ -12,7 +12,7 @@ import subprocess
 # Programs that tests call. What is missing here is missing there, and its tests are skipped or fail as they would here.
 PROGRAMS = """sh dash bash python3 ip tc ss nft nstat curl nginx ab wrk h2load tcpdump nping ping openssl haproxy node
 mount umount mkdir rmdir cat ls sleep echo true false env kill ps setpriv timeout sysctl stat head tail grep sed tee
-taskset poweroff insmod dd seq cp mv rm ln chmod chown id uname date sort wc dmesg unshare nsenter""".split()
+taskset poweroff insmod dd seq cp mv rm ln chmod chown id uname date sort wc dmesg unshare nsenter bpftool""".split()
 
 FILES = """/etc/passwd /etc/group /etc/protocols /etc/services /etc/nsswitch.conf /etc/hosts /etc/nginx/mime.types
 /etc/ssl/openssl.cnf""".split()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Boots other kernels under qemu and runs tests there: matrix.py [--kernel NAME]... [--loads] [WORD...]
+"""Boots other kernels under qemu and runs tests there: matrix.py [--kernel NAME]... [--loads|--tests] [--cpus N] [WORD...]
 Without a kernel all of them. Words choose end-to-end tests, as scripts/e2e.sh does; without, docs/KERNELS.md is renewed.
 """
 
@@ -56,7 +56,7 @@ def own_image(folder, kernel, words):
     return f"{folder}/own.cpio"
 
 
-def boot(kernel, archives, folder, show):
+def boot(kernel, archives, folder, cpus, show):
     """The guest's lines; each is shown when it comes. A guest that is silent for long is ended."""
     with open(f"{folder}/initrd", "wb") as out:
         for path in archives:
@@ -64,7 +64,7 @@ def boot(kernel, archives, folder, show):
                 shutil.copyfileobj(f, out)
     qemu = subprocess.Popen(
         ["timeout", "-k", "5", "5400", "qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "3072",
-         "-smp", "1", "-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio", "-kernel", kernel,
+         "-smp", str(cpus), "-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio", "-kernel", kernel,
          "-initrd", f"{folder}/initrd", "-append", "console=ttyS0 quiet panic=-1"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     lines, rest = [], b""
@@ -108,7 +108,7 @@ def show_line(line):
         print("  " + line[:240], flush=True)
 
 
-def run_kernel(entry, folder, base, words):
+def run_kernel(entry, folder, base, cpus, words):
     name = entry[0]
     try:
         root, kernel = kernels.fetch(*entry)
@@ -116,7 +116,7 @@ def run_kernel(entry, folder, base, words):
         print(f"SKIP  {name}: {why}")
         return None
     print(f"{name}: booting", flush=True)
-    lines = boot(kernel, (base, own_image(folder, root, words)), folder, show_line)
+    lines = boot(kernel, (base, own_image(folder, root, words)), folder, cpus, show_line)
     found = outcome(name, lines)
     if not found["ended"]:
         print(f"FAIL  {name}: the guest did not come to its end:")
@@ -144,19 +144,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kernel", action="append", choices=[k[0] for k in kernels.known()])
     parser.add_argument("--loads", action="store_true", help="only load programs, run no test")
+    parser.add_argument("--tests", action="store_true", help="only run tests, load nothing before")
+    parser.add_argument("--cpus", type=int, default=1, help="so many in the guest")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
-    words = [] if options.loads else options.words or ["--rungs", *WORDS]
+    words = [] if options.loads else ["--tests" if options.tests else "--rungs"] * (options.tests or not options.words)
+    words += [] if options.loads else options.words or WORDS
     with tempfile.TemporaryDirectory(prefix="tapline-test-matrix-") as folder:
         base = base_image(folder)
         asked = [k for k in kernels.known() if not options.kernel or k[0] in options.kernel]
-        found = [f for f in (run_kernel(k, folder, base, words) for k in asked) if f]
+        found = [f for f in (run_kernel(k, folder, base, options.cpus, words) for k in asked) if f]
     counts = tally(found)
     counts[2] += len(asked) - len(found)  # kernels that cannot be had here
     for sentence in report.grown(f"{ROOT}/docs", found):
         counts[1] += 1
         print(f"FAIL  {sentence}")
-    if not options.words and "TAPLINE_TALLY" not in os.environ:
+    if not options.words and not options.tests and "TAPLINE_TALLY" not in os.environ:
         report.write(f"{ROOT}/docs", [f for f in found if f["ended"]], [k[0] for k in (*kernels.KERNELS, (kernels.OWN,))])
     if "TAPLINE_TALLY" in os.environ:  # scripts/test.sh adds up
         with open(os.environ["TAPLINE_TALLY"], "a") as f:

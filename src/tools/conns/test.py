@@ -14,8 +14,8 @@ import subprocess
 import threading
 import time
 
-from lib import (TAPLINE, HttpServer, Netns, Nginx, Proc, Skip, Tapline, ab, at_least, at_most, curl, equal, free_port, one,
-                 program, run, same, select_rows, sysctl, temp_dir, two_hosts, wait_for)
+from lib import (TAPLINE, HttpServer, Netns, Nginx, Proc, Skip, Tapline, ab, at_least, at_most, counter, curl, equal, free_port,
+                 one, program, run, same, select_rows, sysctl, temp_dir, two_hosts, wait_for)
 from wire import Tcpdump
 
 
@@ -53,11 +53,6 @@ def nft(ns, rules):
     done = run("nft", "-f", "-", ns=ns, input=rules, check=False)
     if done.returncode:
         raise Skip(f"nft cannot do this here: {done.stderr.strip().splitlines()[0]}")
-
-
-def counter(name, ns):
-    """One of the kernel's own counts for a network namespace."""
-    return int(re.search(rf"{name}\s+(\d+)", run("nstat", "-asz", name, ns=ns).stdout).group(1))
 
 
 def accepted_all(port, ns):

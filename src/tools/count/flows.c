@@ -37,6 +37,8 @@ int flows_add(struct count *c, const struct count_key *key, const struct count_s
 			return -ENOMEM;
 		f->key = *key;
 		HASH_ADD(hh, c->flows->all, key, sizeof(f->key), f);
+		if (!f)
+			return -ENOMEM;
 	}
 	f->changed |= f->sum.packets != sum->packets;
 	f->sum = *sum;

@@ -129,6 +129,8 @@ int lines_add(struct count *c, const struct count_key *key, const struct owner *
 		if (owner)
 			l->owner = *owner;
 		HASH_ADD(hh, c->lines, key, sizeof(l->key), l);
+		if (!l)
+			return -ENOMEM;
 	}
 	l->now.packets += sum->packets;
 	l->now.bytes += sum->bytes;

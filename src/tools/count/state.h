@@ -7,7 +7,7 @@
 
 extern uint64_t count_seed; /* of this run: strangers choose the keys */
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), count_seed))
-#include <uthash.h>
+#include "base/uthash.h"
 
 #include "count.skel.h"
 #include "loader/wire.h"

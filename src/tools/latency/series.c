@@ -41,6 +41,8 @@ static struct label *label_of(struct latency *l, const struct latency_group *gro
 		return NULL;
 	label->group = *group;
 	HASH_ADD(hh, l->labels, group, sizeof(label->group), label);
+	if (!label)
+		return NULL;
 	if (bpf_map_lookup_elem(bpf_map__fd(l->kernel->maps.groups), group, &label->owner) ||
 	    !label->owner.pid)
 		return label;
@@ -111,6 +113,8 @@ static int take(struct latency *l, const struct latency_cell *key, const struct 
 		c->key = *key;
 		c->changed = l->blocks;
 		HASH_ADD(hh, l->cells, key, sizeof(c->key), c);
+		if (!c)
+			return -ENOMEM;
 		if (has_owner(l) && label_of(l, &key->group))
 			label_of(l, &key->group)->cells++;
 	}

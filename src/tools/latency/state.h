@@ -7,7 +7,7 @@
 
 extern uint64_t latency_seed; /* of this run: strangers choose the keys */
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), latency_seed))
-#include <uthash.h>
+#include "base/uthash.h"
 
 #include "call/histogram.h"
 #include "host/container.h"

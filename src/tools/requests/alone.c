@@ -2,7 +2,7 @@
 /* Exchanges that one end alone saw although both are on this host. The ends of a connection that
  * turns out to be a stream may cut its beginning at different bytes: its row has them, theirs would
  * be double. */
-#include <uthash.h>
+#include "base/uthash.h"
 
 #include "tools/requests/requests.h"
 
@@ -82,7 +82,7 @@ static bool hold(struct requests *r, const struct exchange *x)
 	if (HASH_COUNT(r->alone) >= ALONE_MAX)
 		settle(r, r->alone, false);
 	HASH_ADD(hh, r->alone, connection, sizeof(a->connection), a);
-	return true;
+	return a != NULL;
 }
 
 /* The same connection, seen from its other end? */

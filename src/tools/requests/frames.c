@@ -6,9 +6,9 @@
 
 static uint64_t frames_seed; /* of this run: strangers choose what cookies stand for */
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), frames_seed))
+#include "base/uthash.h"
 #include <bpf/libbpf.h>
 #include <linux/if_packet.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "capture/link.h"
@@ -255,6 +255,8 @@ static struct kept *kept_of(struct requests *r, uint64_t cookie, uint32_t number
 	k->key = want.key;
 	k->first = k->last = NONE;
 	HASH_ADD(hh, t->all, key, sizeof(k->key), k);
+	if (!k)
+		return NULL;
 	DL_APPEND(t->waiting, k);
 	return k;
 }

@@ -3,7 +3,7 @@
  * (100-continue, an answer before the upload's end), an upgrade, the server name of a TLS
  * connection. Only such connections are here, in a bounded table, the least recently used going
  * first. */
-#include <uthash.h>
+#include "base/uthash.h"
 
 #include "protocol/http1.h"
 #include "tools/requests/requests.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Pipelined connections: the tap sends their payload, call/follow finds and pairs the messages, and
  * the record of the exchange they belong to, which comes after them, says whose they are. */
-#include <uthash.h>
+#include "base/uthash.h"
 
 #include "tools/requests/requests.h"
 

@@ -6,7 +6,9 @@
 
 static uint64_t file_seed; /* of this run: strangers choose the keys */
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), file_seed))
-#include <uthash.h>
+/* An entry is in two tables: its handle of the second says whether it is there. */
+#define uthash_nonfatal_oom(entry) ((void)0)
+#include "base/uthash.h"
 #include <utlist.h>
 
 #include "kernel/filter.h"
@@ -96,7 +98,8 @@ static inline u32 flow_mark_of(const struct flow *f)
 /* Its end is remembered: by its last numbers, what comes late is known. */
 static void flow_drop(struct file *t, struct connection *c)
 {
-	HASH_DELETE(by_cookie, t->cookies, c);
+	if (c->by_cookie.tbl)
+		HASH_DELETE(by_cookie, t->cookies, c);
 	c->has_flow = false;
 }
 
@@ -131,6 +134,10 @@ static struct connection *connection_find(struct requests *r, const struct flow_
 	c->key = *key;
 	c->r = r;
 	HASH_ADD(by_key, t->keys, key, sizeof(c->key), c);
+	if (!c->by_key.tbl) {
+		free(c);
+		return NULL;
+	}
 	DL_APPEND(t->used, c);
 	return c;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Requesters on loopback whose calls the responder's end tells as well: once both ends of a call
  * have been seen, the tap is told to leave the requester's out, and this remembers whose it is. */
-#include <uthash.h>
+/* An entry is in two tables: its handle of the second says whether it is there. */
+#define uthash_nonfatal_oom(entry) ((void)0)
+#include "base/uthash.h"
 #include <utlist.h>
 
 #include "tools/requests/requests.h"
@@ -67,7 +69,8 @@ static struct told *of_responder(const struct told_table *t, uint64_t cookie)
 	return e;
 }
 
-static void add(struct told_table *t, const struct exchange *a, const struct exchange *b)
+/* False: no memory. */
+static bool add(struct told_table *t, const struct exchange *a, const struct exchange *b)
 {
 	struct told *e = of_responder(t, b->cookie);
 
@@ -78,12 +81,21 @@ static void add(struct told_table *t, const struct exchange *a, const struct exc
 		     t->requesters); /* the oldest: its calls lose their client, not themselves */
 	e = calloc(1, sizeof(*e));
 	if (!e)
-		return;
+		return false;
 	e->requester = a->cookie;
 	e->responder = b->cookie;
 	e->owner = a->owner;
 	HASH_ADD(by_requester, t->requesters, requester, sizeof(e->requester), e);
+	if (!e->by_requester.tbl) {
+		free(e);
+		return false;
+	}
 	HASH_ADD(by_responder, t->responders, responder, sizeof(e->responder), e);
+	if (e->by_responder.tbl)
+		return true;
+	HASH_DELETE(by_requester, t->requesters, e);
+	free(e);
+	return false;
 }
 
 void told_learn(struct requests *r, const struct call *c)
@@ -100,7 +112,8 @@ void told_learn(struct requests *r, const struct call *c)
 	 * have to say. */
 	if (e || a->end != END_NEXT || c->protocol != &protocol_http1)
 		return;
-	add(r->told, a, b);
+	if (!add(r->told, a, b))
+		return; /* both ends go on telling */
 	r->tap->mark(r, a, MARK_SILENT);
 }
 

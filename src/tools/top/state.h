@@ -7,7 +7,7 @@
 
 extern uint64_t top_seed; /* of this run: strangers choose the keys */
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes((key), (n), top_seed))
-#include <uthash.h>
+#include "base/uthash.h"
 /* Shorter chains than there: each link is a line of memory that no cache holds. */
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 6U

@@ -61,8 +61,10 @@ struct tally *tally_of(struct top *t, const struct top_look *l)
 		if (!tally)
 			return NULL;
 		tally->key = key;
-		t->over++;
 		HASH_ADD(hh, t->tallies, key, sizeof(tally->key), tally);
+		if (!tally)
+			return NULL;
+		t->over++;
 	}
 	tally->last = *l;
 	name = container_of_look(t, l);
