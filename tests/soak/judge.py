@@ -164,8 +164,6 @@ def checks(result):
         lost = LOST.findall(ledger)
         found.append((not lost and "ledger" in ledger, f"{tool}: lost by its ledger: {dict(lost) or 'nothing'}"))
         found.append((result["exit"][tool] == 0, f"{tool}: exit status {result['exit'][tool]}"))
-        missed = result.get("missed", {}).get(tool, 0)
-        found.append((not missed, f"{tool}: {missed} runs of its programs left out by the kernel"))
         unread = result["unread"].get(tool)
         found.append((not unread, f"{tool}: rows that were not understood: {unread or 'none'}"))
         found += [*memory_checks(result, tool), *back_checks(result, tool)]

@@ -170,6 +170,8 @@ def main():
     result["checks"] = judge.checks(result)
     for ok, what in result["checks"]:
         print(f"{'ok' if ok else 'FAILED'}: {what}")
+    # No fault by itself, as few of these events are ones that rows are made of; it explains rows that are missing.
+    print(f"runs of programs that the kernel left out: {result.get('missed', 'not counted')}")
     if options.page or result["hours"] >= LONG:
         page.write(result)
     return 0 if all(ok for ok, _ in result["checks"]) else 1
