@@ -76,6 +76,9 @@ ALWAYS_INLINE bool ends_of_bytes(const struct sock *sk, struct ends *e)
 		return false;
 	}
 	e->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	/* One that was reset while it waited has given its port back; inet_sport stays. */
+	if (!e->local_port)
+		e->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	e->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	e->pad = 0;
 	return true;
@@ -90,8 +93,6 @@ ALWAYS_INLINE int accepted_here(void *ctx, struct sock *sk, struct accepted *a)
 
 	if (!ends_of_bytes(sk, &ends))
 		return 0;
-	if (a && !ends.local_port)
-		ends.local_port = a->port;
 	owner_of_current(&who);
 	pass = filter_current(who.pid, who.comm);
 	if (a) {

@@ -84,6 +84,14 @@ class Watched:
         fixed = sum(n for i, n in memory.items() if self.maps.get(int(i)) not in COUNTED)
         return sum(memory.values()) / 1024, fixed / 1024
 
+    def programs(self):
+        """The ids of the programs that it has attached."""
+        found = set()
+        for path in glob.glob(f"/proc/{self.p.pid}/fdinfo/*"):
+            with contextlib.suppress(OSError), open(path) as f:
+                found.update(int(i) for i in re.findall(r"^prog_id:\s+(\d+)$", f.read(), re.M))
+        return found
+
     def sample(self):
         pid = self.p.pid
         assert self.p.poll() is None, f"tapline {self.name} ended: {self.p.returncode}"
@@ -104,6 +112,13 @@ def entries(watched):
     said = lib.run(lib.program("map_entries"), *[i for ids in counted for i in ids]).stdout
     lines = {line.split()[0]: line.split()[1:] for line in said.splitlines()}
     return [{lines[i][0]: int(lines[i][1]) for i in ids} for ids in counted]
+
+
+def missed(watched):
+    """{tool: runs of its programs that the kernel left out, as the same one was under way on that CPU}."""
+    programs = json.loads(lib.run("bpftool", "-j", "prog", "show").stdout)
+    counted = {p["id"]: p.get("recursion_misses", 0) for p in programs}
+    return {w.name: sum(counted.get(i, 0) for i in w.programs()) for w in watched}
 
 
 def tcp_sockets():
