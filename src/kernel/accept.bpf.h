@@ -12,7 +12,7 @@ struct accepted {
 	u64 established_ns;
 	struct owner who; /* pid 0: it waits */
 	u32 pass;         /* 1: the filter asks for this process, or for none in particular */
-	u32 port; /* of this end: a socket that is reset while it waits gives its own back */
+	u32 pad;
 };
 
 struct {
@@ -32,7 +32,7 @@ ALWAYS_INLINE void accept_done(void *ctx, const struct sock *sk, const struct en
  * before (Fast Open). */
 ALWAYS_INLINE void accept_waits(struct sock *sk, u64 now)
 {
-	struct accepted a = {.established_ns = now, .port = BPF_CORE_READ(sk, __sk_common.skc_num)};
+	struct accepted a = {.established_ns = now};
 	u64 key = (u64)sk;
 
 	if (BPF_CORE_READ(sk, sk_socket))
