@@ -140,6 +140,15 @@ def tally(found):
     return counts
 
 
+def guest_words(options):
+    """What guest.py is told: without words every test, and some on each rung of hooks."""
+    if options.loads:
+        return []
+    if options.tests:
+        return ["--tests", *(options.words or WORDS)]
+    return options.words or ["--rungs", *WORDS]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kernel", action="append", choices=[k[0] for k in kernels.known()])
@@ -148,8 +157,7 @@ def main():
     parser.add_argument("--cpus", type=int, default=1, help="so many in the guest")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
-    words = [] if options.loads else ["--tests" if options.tests else "--rungs"] * (options.tests or not options.words)
-    words += [] if options.loads else options.words or WORDS
+    words = guest_words(options)
     with tempfile.TemporaryDirectory(prefix="tapline-test-matrix-") as folder:
         base = base_image(folder)
         asked = [k for k in kernels.known() if not options.kernel or k[0] in options.kernel]
