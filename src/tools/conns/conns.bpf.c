@@ -26,27 +26,15 @@ ALWAYS_INLINE void tell_connect(void *ctx, struct sock *sk, struct conn_times *t
 	t->connect_ns = 0;
 }
 
-ALWAYS_INLINE void state_connecting(struct sock *sk)
+ALWAYS_INLINE void state_connecting(struct sock *sk, struct conn_times *t)
 {
-	struct conn_times *t = bpf_sk_storage_get(&times, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-
-	if (!t) {
-		count(COUNT_LOST_STATE, 1);
-		return;
-	}
 	socket_used(sk);
 	t->connect_ns = bpf_ktime_get_ns();
 	t->established_ns = 0;
 }
 
-ALWAYS_INLINE void state_established(void *ctx, struct sock *sk)
+ALWAYS_INLINE void state_established(void *ctx, struct sock *sk, struct conn_times *t)
 {
-	struct conn_times *t = bpf_sk_storage_get(&times, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-
-	if (!t) {
-		count(COUNT_LOST_STATE, 1);
-		return;
-	}
 	t->established_ns = bpf_ktime_get_ns();
 	t->role = t->connect_ns ? CONN_REQUESTER : CONN_RESPONDER;
 	if (t->connect_ns)
@@ -89,13 +77,12 @@ ALWAYS_INLINE void tell_end(struct conn_event *e, int old)
 	e->closed_by = local ? SIDE_LOCAL : remote ? SIDE_REMOTE : e->reset_by;
 }
 
-ALWAYS_INLINE void state_closed(void *ctx, struct sock *sk, int old)
+ALWAYS_INLINE void state_closed(void *ctx, struct sock *sk, struct conn_times *t, int old)
 {
-	struct conn_times *t = bpf_sk_storage_get(&times, sk, 0, 0);
 	struct conn_counted c;
 
 	if (old == BPF_TCP_SYN_SENT || old == BPF_TCP_SYN_RECV) {
-		if (t && t->connect_ns)
+		if (t->connect_ns)
 			tell_connect(ctx, sk, t, true);
 		return;
 	}
@@ -103,41 +90,52 @@ ALWAYS_INLINE void state_closed(void *ctx, struct sock *sk, int old)
 		return;
 	if (!counted_of(sk, CONN_CLOSE, old, &c))
 		return;
-	if (t && t->established_ns)
+	if (t->established_ns)
 		c.e.took_ns = c.e.now_ns - t->established_ns;
 	c.e.error = BPF_CORE_READ(sk, sk_err);
 	tell_end(&c.e, old);
 	record_send(ctx, &c.e.r, sizeof(c));
 }
 
-/* A socket's states come one after the other, each unlike the one before. */
-ALWAYS_INLINE bool state_is_new(struct sock *sk, u32 state)
+/* What is kept of the socket, or NULL: this change was taken. A socket's states come one after the
+ * other, each unlike the one before. */
+ALWAYS_INLINE struct conn_times *state_is_new(struct sock *sk, u32 state)
 {
 	struct conn_times *t = bpf_sk_storage_get(&times, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	bool new = t && t->state != state;
 
-	if (!t)
+	if (!t) {
 		count(COUNT_LOST_STATE, 1);
-	if (new)
-		t->state = state;
-	return new;
+		return NULL;
+	}
+	if (t->state == state)
+		return NULL;
+	t->state = state;
+	return t;
+}
+
+ALWAYS_INLINE bool state_tells(int state)
+{
+	return state == BPF_TCP_SYN_SENT || state == BPF_TCP_ESTABLISHED ||
+	       state == BPF_TCP_LISTEN || state == BPF_TCP_CLOSE;
 }
 
 ALWAYS_INLINE int state_changes(void *ctx, struct sock *sk, int old, int new)
 {
-	if (new != BPF_TCP_SYN_SENT &&new != BPF_TCP_ESTABLISHED &&new != BPF_TCP_LISTEN &&new !=
-	    BPF_TCP_CLOSE)
+	struct conn_times *t;
+
+	if (!state_tells(new))
 		return 0;
-	if (!socket_is_tcp(sk) || !state_is_new(sk, new))
+	t = socket_is_tcp(sk) ? state_is_new(sk, new) : NULL;
+	if (!t)
 		return 0;
 	if (new == BPF_TCP_SYN_SENT)
-		state_connecting(sk);
+		state_connecting(sk, t);
 	else if (new == BPF_TCP_ESTABLISHED)
-		state_established(ctx, sk);
+		state_established(ctx, sk, t);
 	else if (new == BPF_TCP_LISTEN)
 		state_listen(ctx, sk);
 	else
-		state_closed(ctx, sk, old);
+		state_closed(ctx, sk, t, old);
 	return 0;
 }
 
